@@ -1,0 +1,42 @@
+# make demo   a whole market on this machine, from funding to payout
+# make test   everything that is checked before a change lands
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+DEMO ?=
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: setup demo test test-slow check format clean
+
+demo: setup
+	ape run simulate $(DEMO)
+
+test: setup check
+	ape test tests -m "not slow"
+
+test-slow: setup
+	ape test tests -m slow
+
+check: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: setup
+	ruff check --fix .
+	ruff format .
+
+setup: .venv/.ready node_modules/.ready
+
+.venv/.ready: requirements.txt constraints.txt
+	@echo "Installing the Python packages into .venv: once, about two minutes"
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt --constraint constraints.txt
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	@echo "Installing Anvil into node_modules: once"
+	npm ci --no-progress
+	@touch $@
+
+clean:
+	rm -rf .venv node_modules .build runs

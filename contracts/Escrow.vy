@@ -1,0 +1,753 @@
+# pragma version 0.4.3
+"""
+@title Escrow: one project, its terms, its money, its rounds
+@notice An owner funds a project. Aggregators accept it and one takes the turn with a stake, trainers enrol with a stake. Each
+        round the trainers submit hashed commitments to their updates and then reveal them; the aggregator settles the round:
+        it proves the updates' Gram matrix, the policy turns that into contributions, and the reward is credited by them, all
+        in one transaction. The whole machine is drawn in docs/protocol.md.
+
+        Who may call what stands over each group of functions. Nobody is privileged: no admin, no upgrade, no pause.
+
+        When somebody disappears: each phase has a deadline, and after it anybody can end it, without proof or cooperation.
+        An owner is not needed once the project is funded. Trainers who miss a round lose one part of their stake. An
+        aggregator that misses a round loses its stake to those who delivered, and another may take the turn.
+
+        Two rules carry the incentives. (1) A forfeit goes to nobody: it is sunk; the one exception is a slashed stake, which
+        goes to those who delivered. (2) Once a round has reached scoring, its reward never goes back to the owner, but for
+        rounding and after a slash that nobody took over.
+
+        What it trusts: the verifiers, fixed in the implementation. The policy is the owner's choice and costs only its
+        owner if it fails. The token is the owner's choice too: parties look at it before they join.
+@dev    Each project is a minimal proxy of one implementation. Money inside moves between accounts of one ledger; tokens move in
+        `initialize`, `take_turn`, `enrol` and `withdraw`, nowhere else. pot, bond and stake follow from the state and are not
+        stored, so that they cannot go stale.
+"""
+from ethereum.ercs import IERC20
+
+from interfaces import IEscrow
+from interfaces import IGramVerifier
+from interfaces import IPolicy
+from interfaces import ITermLimits
+from modules import bn254
+from modules import ledger
+from modules import machine
+from modules import policies
+
+implements: IEscrow
+initializes: ledger
+exports: (
+    ledger.account_of,
+    ledger.members,
+    ledger.pending,
+    ledger.pending_to,
+    ledger.sunk,
+)
+
+MAX_ROWS: constant(uint256) = 32       # seats, rows of a proof, bits of a mask
+MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
+MAX_AGGREGATORS: constant(uint256) = 8
+MAX_ROUNDS: constant(uint256) = 64      # bits of the mask of settled rounds
+
+TERM_LIMITS: public(immutable(address))
+GRAM_VERIFIER: public(immutable(address))
+
+
+owner: public(address)
+terms: public(IEscrow.Terms)
+sealing_keys: public(HashMap[address, bytes32])  # X25519, of aggregators and trainers; frozen when their party joins
+hashes: public(bytes32[MAX_ROWS])                # by seat: of the running round's commitment
+rate: public(uint256)                            # learning rate of the running round
+settled: public(uint256)                         # mask over rounds
+last_aggregate: public(bytes32)                  # keccak(abi.encode(commitment to the last settled round's aggregate))
+_machine: uint256                                # a packed machine.Machine
+
+
+@deploy
+def __init__(term_limits: address, gram_verifier: address):
+    """
+    @notice The contracts that every project of this implementation relies on. The range verifier will stand beside them.
+    """
+    assert term_limits.is_contract, "escrow: no term limits"
+    TERM_LIMITS = term_limits
+    assert staticcall IGramVerifier(gram_verifier).srs_size() != 0, "escrow: no verifier"
+    GRAM_VERIFIER = gram_verifier
+    # the implementation itself is nobody's project
+    m: machine.Machine = empty(machine.Machine)
+    m.state = machine.CLOSED
+    self._machine = machine._pack(m)
+
+
+# --- owner ---------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def initialize(owner: address, terms: IEscrow.Terms):
+    """
+    @notice Funds the project; the registry calls it when it makes the proxy. The owner must have approved this address, which
+            commits to owner and terms, for rounds * (reward + fee) + fee.
+    """
+    assert self._machine == 0, "escrow: exists already"
+    assert owner != empty(address), "escrow: no owner"
+    srs_size: uint256 = staticcall IGramVerifier(GRAM_VERIFIER).srs_size()
+    assert staticcall ITermLimits(TERM_LIMITS).check(terms, srs_size), "escrow: unsound terms"
+    m: machine.Machine = empty(machine.Machine)
+    m.state = machine.ACCEPTING
+    m.d1 = block.timestamp + terms.accept_window
+    m.d2 = m.d1 + terms.enrol_window
+    self._machine = machine._pack(m)
+    self.owner = owner
+    self.terms = terms
+    self.rate = terms.rate
+    funds: uint256 = terms.rounds * (terms.round_reward + terms.round_fee) + terms.round_fee
+    log IEscrow.Created(owner=owner, terms=terms, funded=funds, accept_by=m.d1, enrol_by=m.d2)
+    self._receive(terms.token, owner, funds)
+
+
+@external
+@nonreentrant
+def reject():
+    """
+    @notice The owner says that the last aggregate is not to be had. It costs both sides one fee, so neither gains by lying.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert msg.sender == self.owner, "escrow: not the owner"
+    assert m.state == machine.HANDOVER, "escrow: not in handover"
+    assert block.timestamp <= m.d1, "escrow: too late to reject"
+    lost: uint256 = ledger.pending + self.terms.round_fee
+    m.state = machine.CLOSED
+    self._machine = machine._pack(m)
+    ledger._forgo()
+    ledger._sink(self.terms.round_fee)
+    log IEscrow.Rejected(sunk=lost)
+
+
+# --- aggregators ---------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def accept(key: bytes32):
+    """
+    @notice A listed aggregator agrees to aggregate; payloads are sealed to its key.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.state == machine.ACCEPTING, "escrow: not accepting"
+    assert block.timestamp <= m.d1, "escrow: too late to accept"
+    assert key != empty(bytes32), "escrow: no key"
+    bit: uint256 = 1 << (self._aggregator_number(msg.sender) - 1)
+    assert m.accepted & bit == 0, "escrow: accepted already"
+    m.accepted |= bit
+    self._machine = machine._pack(m)
+    self.sealing_keys[msg.sender] = key
+    log IEscrow.Accepted(aggregator=msg.sender, key=key)
+
+
+@external
+@nonreentrant
+def take_turn():
+    """
+    @notice An aggregator becomes the current one, with a stake. Whoever lost a turn can't take another.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.current == 0, "escrow: turn is taken"
+    assert m.state == machine.ACCEPTING or m.state == machine.ROUNDS, "escrow: no turn to take"
+    assert block.timestamp <= (m.d1 if m.state == machine.ACCEPTING else m.d3), "escrow: too late to take the turn"
+    number: uint256 = self._aggregator_number(msg.sender)
+    assert m.accepted & (1 << (number - 1)) != 0, "escrow: not accepted"
+    assert m.spent & (1 << (number - 1)) == 0, "escrow: turn is spent"
+    m.current = number
+    score_by: uint256 = 0
+    stake: uint256 = self.terms.aggregator_stake
+    log IEscrow.TurnTaken(
+        aggregator=msg.sender,
+        round=m.round,
+        stake=stake,
+        score_by=block.timestamp + self.terms.score_window if m.in_scoring != 0 else 0,
+    )
+    if m.in_scoring != 0:
+        m.d3 = block.timestamp + self.terms.score_window
+    elif m.state == machine.ROUNDS:
+        m = self._begin_round(m)
+    self._machine = machine._pack(m)
+    self._receive(self.terms.token, msg.sender, stake)
+
+
+@external
+@nonreentrant
+def settle(
+    excluded: uint256,
+    commitments: DynArray[uint256[2], MAX_ROWS],
+    gram: DynArray[int256, MAX_GRAM],
+    proof: IGramVerifier.GramProof,
+    hint: uint256,
+    cid: bytes32,
+):
+    """
+    @notice The current aggregator proves the round, and everyone is credited. It reverts unless everything is verified.
+    @param excluded Mask over seats: those whose payload the aggregator could not use. Each takes its part of the reward
+           with it, and a part of the fee.
+    @param commitments Of the other rows, in seat order, as they were delivered.
+    @param gram Upper triangle of the rows' Gram matrix.
+    @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    self._check_scoring(m, excluded)
+    assert machine._count(excluded) <= self.terms.max_excluded, "escrow: too many excluded"
+    assert cid != empty(bytes32), "escrow: no cid"
+
+    # the rows are the updates that the round collected
+    rows: uint256 = m.delivered & ~excluded
+    seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(rows)
+    assert len(commitments) == len(seats), "escrow: wrong number of commitments"
+    trainers: DynArray[address, MAX_ROWS] = []
+    for i: uint256 in range(len(seats), bound=MAX_ROWS):
+        trainer: address = ledger.members[seats[i]]
+        assert self._hash(m.round, trainer, commitments[i]) == self.hashes[seats[i]], "escrow: wrong commitment"
+        trainers.append(trainer)
+
+    # the numbers are true of them
+    context: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender))
+    assert staticcall IGramVerifier(GRAM_VERIFIER).verify(
+        context, self.terms.dimension, commitments, gram, proof, hint
+    ), "escrow: proof refused"
+    # The range proof belongs here: over the same commitments, in the same context. Until then an aggregator that colludes with
+    # a trainer can commit to entries that wrap around in the field.
+
+    # what they mean
+    outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
+    failed: bool = False
+    outcome, failed = policies._ask(
+        self.terms.policy, self.terms.policy_gas, self.terms.params, len(seats), gram, self.rate
+    )
+    aggregate: uint256[2] = [0, 0]
+    total: uint256 = 0
+    for i: uint256 in range(len(seats), bound=MAX_ROWS):
+        if outcome.weights[i] != 0:
+            aggregate = ecadd(aggregate, ecmul(commitments[i], outcome.weights[i]))
+        total += outcome.contributions[i]
+
+    # the money
+    ledger._acknowledge()
+    reward: uint256 = self.terms.round_reward
+    fee: uint256 = self.terms.round_fee
+    # excluded rows take their part of the reward with them, so that nobody gains by an exclusion
+    payable_reward: uint256 = reward * len(seats) // machine._count(m.delivered)
+    weights: DynArray[uint256, MAX_ROWS] = []
+    contributions: DynArray[uint256, MAX_ROWS] = []
+    credits: DynArray[uint256, MAX_ROWS] = []
+    rounding: uint256 = payable_reward if total != 0 else 0
+    for i: uint256 in range(len(seats), bound=MAX_ROWS):
+        credit: uint256 = payable_reward * outcome.contributions[i] // total if total != 0 else 0
+        weights.append(outcome.weights[i])
+        contributions.append(outcome.contributions[i])
+        credits.append(credit)
+        rounding -= credit
+        ledger._credit(trainers[i], credit)
+    ledger._credit(self.owner, rounding)
+    penalty: uint256 = machine._count(excluded) * self.terms.trainer_part  # at most the fee, by the terms
+    lost: uint256 = penalty + (reward - payable_reward if total != 0 else reward)
+    ledger._sink(lost)
+    ledger._hold(fee - penalty, msg.sender)
+
+    # what the next round starts from
+    self.settled |= 1 << m.round
+    self.last_aggregate = keccak256(abi_encode(aggregate))
+    if outcome.next_rate != self.rate:
+        self.rate = outcome.next_rate
+    log IEscrow.Settled(
+        round=m.round,
+        aggregator=msg.sender,
+        rows=rows,
+        excluded=excluded,
+        kept=outcome.kept,
+        policy_failed=failed,
+        agreement=outcome.agreement,
+        weights=weights,
+        contributions=contributions,
+        credits=credits,
+        rounding=rounding,
+        sunk=lost,
+        pending=fee - penalty,
+        aggregate=aggregate,
+        cid=cid,
+        rate=outcome.next_rate,
+    )
+    ledger._miss(m.round, m.active & ~rows, self.terms.trainer_part)
+    self._machine = machine._pack(self._next_round(m))
+
+
+@external
+@nonreentrant
+def void(excluded: uint256):
+    """
+    @notice The current aggregator gives the round up, because more payloads are unusable than it may exclude. It costs it
+            a part for each and its turn; the round's reward is sunk.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    self._check_scoring(m, excluded)
+    count: uint256 = machine._count(excluded)
+    assert count > self.terms.max_excluded, "escrow: too few excluded to void"
+    penalty: uint256 = count * self.terms.trainer_part  # at most the stake, by the terms
+    returned: uint256 = self.terms.aggregator_stake - penalty
+    reward: uint256 = self.terms.round_reward
+    fee: uint256 = self.terms.round_fee
+    m.spent |= 1 << (m.current - 1)
+    m.current = 0
+    ledger._acknowledge()
+    ledger._sink(reward + penalty)
+    ledger._credit(self.owner, fee)
+    ledger._credit(msg.sender, returned)
+    log IEscrow.Voided(
+        round=m.round,
+        aggregator=msg.sender,
+        excluded=excluded,
+        sunk=reward + penalty,
+        returned=returned,
+        refunded=fee,
+    )
+    ledger._miss(m.round, m.active & ~(m.delivered & ~excluded), self.terms.trainer_part)
+    self._machine = machine._pack(self._next_round(m))
+
+
+@external
+@nonreentrant
+def republish(round: uint256, cid: bytes32):
+    """
+    @notice An accepted aggregator names another copy of a settled round's aggregate. It moves nothing: members check the
+            content against the round's commitment.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.accepted & (1 << (self._aggregator_number(msg.sender) - 1)) != 0, "escrow: not accepted"
+    assert round < MAX_ROUNDS and (self.settled >> round) & 1 == 1, "escrow: round not settled"
+    assert cid != empty(bytes32), "escrow: no cid"
+    log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
+
+
+# --- trainers ------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def enrol(key: bytes32):
+    """
+    @notice Takes a seat, with one part at stake for each round. The last seat starts the first round.
+    @param key To which the project's model is sealed.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.state == machine.ACCEPTING or m.state == machine.ENROLLING, "escrow: not enrolling"
+    assert m.current != 0, "escrow: no aggregator"
+    # all aggregators' keys are known before anyone joins
+    if m.state == machine.ACCEPTING and block.timestamp <= m.d1:
+        assert machine._count(m.accepted) == len(self.terms.aggregators), "escrow: still accepting"
+    assert block.timestamp <= m.d2, "escrow: too late to enrol"
+    assert key != empty(bytes32), "escrow: no key"
+    seat: uint256 = machine._count(m.active)  # nobody leaves before the first round
+    assert seat < self.terms.seats, "escrow: no seat free"
+    account: ledger.Account = ledger._load(msg.sender)
+    assert account.seat == 0, "escrow: enrolled already"
+    account.seat = seat + 1
+    account.parts = self.terms.rounds
+    ledger._store(msg.sender, account)
+    ledger.members[seat] = msg.sender
+    # an aggregator that trains as well keeps the key that payloads are sealed to
+    if self.sealing_keys[msg.sender] == empty(bytes32):
+        self.sealing_keys[msg.sender] = key
+    stake: uint256 = self.terms.rounds * self.terms.trainer_part
+    log IEscrow.Enrolled(trainer=msg.sender, seat=seat, key=self.sealing_keys[msg.sender], stake=stake)
+    m.state = machine.ENROLLING
+    m.active |= 1 << seat
+    if seat + 1 == self.terms.seats:
+        m.state = machine.ROUNDS
+        m = self._begin_round(m)
+    self._machine = machine._pack(m)
+    self._receive(self.terms.token, msg.sender, stake)
+
+
+@external
+@nonreentrant
+def submit(hash: bytes32):
+    """
+    @notice Submits the hash of a commitment, and nothing else, so that nobody can copy or combine what others commit to.
+    @param hash keccak(abi.encode(chain id, this address, round, sender, commitment))
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    seat: uint256 = self._collecting_seat(m)
+    assert hash != empty(bytes32), "escrow: no hash"
+    m.submitted |= 1 << seat
+    self._machine = machine._pack(m)
+    self.hashes[seat] = hash
+    log IEscrow.Submitted(round=m.round, trainer=msg.sender, seat=seat, hash=hash)
+
+
+@external
+@nonreentrant
+def leave():
+    """
+    @notice Gives up a seat for good, before submitting. It costs one part, or nothing if the last round was not settled.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    seat: uint256 = self._collecting_seat(m)
+    account: ledger.Account = ledger._load(msg.sender)
+    free: bool = m.round > 0 and (self.settled >> (m.round - 1)) & 1 == 0
+    part: uint256 = self.terms.trainer_part
+    # a part was lost for each round missed, at most: at least one is left
+    returned: uint256 = (account.parts if free else account.parts - 1) * part
+    forfeited: uint256 = account.parts * part - returned
+    account.due += returned
+    account.parts = 0
+    ledger._store(msg.sender, account)
+    ledger._sink(forfeited)
+    m.active &= ~(1 << seat)
+    self._machine = machine._pack(m)
+    log IEscrow.Left(trainer=msg.sender, round=m.round, seat=seat, returned=returned, forfeited=forfeited)
+
+
+@external
+@nonreentrant
+def deliver(commitment: uint256[2], cid: bytes32):
+    """
+    @notice Reveals the commitment that was submitted, and the CID of the sealed payload. The payload's bytes reach the store
+            only once scoring has begun.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert self._phase(m) == machine.DELIVERING, "escrow: not delivering"
+    seat: uint256 = self._seat_of(msg.sender)
+    assert (m.submitted >> seat) & 1 == 1, "escrow: nothing submitted"
+    assert (m.delivered >> seat) & 1 == 0, "escrow: delivered already"
+    assert self._hash(m.round, msg.sender, commitment) == self.hashes[seat], "escrow: wrong commitment"
+    assert commitment[0] != 0 or commitment[1] != 0, "escrow: commitment is the identity"
+    bn254._check(commitment)
+    assert cid != empty(bytes32), "escrow: no cid"
+    m.delivered |= 1 << seat
+    self._machine = machine._pack(m)
+    log IEscrow.Delivered(round=m.round, trainer=msg.sender, seat=seat, commitment=commitment, cid=cid)
+
+
+# --- anyone --------------------------------------------------------------------------------------------------
+
+
+@external
+@nonreentrant
+def start():
+    """
+    @notice Starts the first round when enrolment is over and enough have enrolled.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.state == machine.ENROLLING, "escrow: not enrolling"
+    assert block.timestamp > m.d2, "escrow: too early to start"
+    assert machine._count(m.active) >= self.terms.min_rows, "escrow: too few trainers"
+    m.state = machine.ROUNDS
+    self._machine = machine._pack(self._begin_round(m))
+
+
+@external
+@nonreentrant
+def slash():
+    """
+    @notice Ends the turn of an aggregator that missed its deadline: its stake goes to those who delivered, and another
+            aggregator may take over the round, with their payloads.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert self._phase(m) == machine.SCORING, "escrow: not scoring"
+    assert block.timestamp > m.d3, "escrow: too early to slash"
+    aggregator: address = self.terms.aggregators[m.current - 1]
+    stake: uint256 = self.terms.aggregator_stake
+    seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(m.delivered)
+    share: uint256 = stake // len(seats)  # scoring takes at least min_rows rows
+    for seat: uint256 in seats:
+        ledger._credit(ledger.members[seat], share)
+    dust: uint256 = stake - share * len(seats)
+    ledger._sink(dust)
+    ledger._acknowledge()
+    m.spent |= 1 << (m.current - 1)
+    m.current = 0
+    m.in_scoring = 1
+    m.d3 = block.timestamp + self.terms.score_window
+    self._machine = machine._pack(m)
+    log IEscrow.Slashed(round=m.round, aggregator=aggregator, delivered=m.delivered, share=share, sunk=dust, take_by=m.d3)
+
+
+@external
+@nonreentrant
+def fail():
+    """
+    @notice Ends a round that too few submitted to, or delivered to. Nobody's update could be read, so the owner has its
+            reward and fee back.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert self._phase(m) == machine.FAILED, "escrow: round has not failed"
+    refunded: uint256 = self.terms.round_reward + self.terms.round_fee
+    # enough submitted: the last aggregate was to be had. If not, whoever withheld it is not paid for it.
+    if machine._count(m.submitted) < self.terms.min_rows:
+        ledger._forgo()
+    else:
+        ledger._acknowledge()
+    ledger._credit(self.owner, refunded)
+    log IEscrow.Failed(round=m.round, submitted=m.submitted, delivered=m.delivered, refunded=refunded)
+    ledger._miss(m.round, m.active & ~m.delivered, self.terms.trainer_part)
+    self._machine = machine._pack(self._next_round(m))
+
+
+@external
+@nonreentrant
+def finish():
+    """
+    @notice Ends a project that can't go on: nobody took the turn, or too few trainers are left.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    stuck: bool = False
+    if m.state == machine.ACCEPTING and m.current == 0:
+        stuck = block.timestamp > m.d1
+    elif m.state == machine.ACCEPTING or m.state == machine.ENROLLING:
+        stuck = block.timestamp > m.d2 and machine._count(m.active) < self.terms.min_rows
+    elif m.state == machine.ROUNDS:
+        phase: uint256 = self._phase(m)
+        if phase == machine.VACANT:
+            stuck = block.timestamp > m.d3
+        elif phase == machine.COLLECTING:
+            stuck = machine._count(m.active) < self.terms.min_rows
+    assert stuck, "escrow: project can go on"
+    self._machine = machine._pack(self._end(m))
+
+
+@external
+@nonreentrant
+def confirm():
+    """
+    @notice Ends the handover: by the owner at any time, by anyone after the deadline.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    assert m.state == machine.HANDOVER, "escrow: not in handover"
+    assert msg.sender == self.owner or block.timestamp > m.d1, "escrow: handover not over"
+    m.state = machine.CLOSED
+    self._machine = machine._pack(m)
+    bond: uint256 = self.terms.round_fee
+    ledger._acknowledge()
+    ledger._credit(self.owner, bond)
+    log IEscrow.Confirmed(sender=msg.sender, bond=bond)
+
+
+@external
+@nonreentrant
+def withdraw(to: address) -> uint256:
+    """
+    @notice Pays what is due to the sender, and once the project is over what is left of its stake.
+    @param to Who gets it.
+    @return Token units.
+    """
+    assert to != empty(address) and to != self, "escrow: bad recipient"
+    account: ledger.Account = ledger._load(msg.sender)
+    amount: uint256 = account.due
+    parts: uint256 = 0
+    if account.parts != 0:
+        state: uint256 = machine._unpack(self._machine).state
+        if state == machine.HANDOVER or state == machine.CLOSED:
+            parts = account.parts * self.terms.trainer_part
+            amount += parts
+            account.parts = 0
+    assert amount != 0, "escrow: nothing due"
+    account.due = 0
+    ledger._store(msg.sender, account)
+    log IEscrow.Withdrawn(account=msg.sender, to=to, amount=amount, parts=parts)
+    assert extcall IERC20(self.terms.token).transfer(to, amount, default_return_value=True), "escrow: token refused"
+    return amount
+
+
+# --- views ---------------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def status() -> IEscrow.Status:
+    """
+    @notice Where the project stands now.
+    """
+    m: machine.Machine = machine._unpack(self._machine)
+    phase: uint256 = self._phase(m)
+    deadline: uint256 = m.d1
+    if phase == machine.ENROLLING or phase == machine.DELIVERING:
+        deadline = m.d2
+    elif phase == machine.SCORING or phase == machine.VACANT:
+        deadline = m.d3
+    elif phase == machine.FAILED or phase == machine.CLOSED:
+        deadline = 0
+    return IEscrow.Status(
+        phase=phase,
+        deadline=deadline,
+        round=m.round,
+        current=self.terms.aggregators[m.current - 1] if m.current != 0 else empty(address),
+        in_scoring=m.in_scoring != 0,
+        accepted=m.accepted,
+        spent=m.spent,
+        active=m.active,
+        submitted=m.submitted,
+        delivered=m.delivered,
+        rate=self.rate,
+    )
+
+
+@external
+@view
+def pot() -> uint256:
+    """
+    @notice Reward and fee of the running and all later rounds.
+    """
+    return self._pot(machine._unpack(self._machine))
+
+
+@external
+@view
+def bond() -> uint256:
+    """
+    @notice What the owner has at stake until the handover is over: one fee.
+    """
+    state: uint256 = machine._unpack(self._machine).state
+    return 0 if state == 0 or state == machine.CLOSED else self.terms.round_fee
+
+
+@external
+@view
+def stake() -> uint256:
+    """
+    @notice The current aggregator's.
+    """
+    return self.terms.aggregator_stake if machine._unpack(self._machine).current != 0 else 0
+
+
+# --- guards --------------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _phase(m: machine.Machine) -> uint256:
+    return machine._phase(m, self.terms.min_rows, block.timestamp)
+
+
+@internal
+@view
+def _check_scoring(m: machine.Machine, excluded: uint256):
+    """
+    @notice What settle and void ask first: the phase, the deadline, the sender, and that only who delivered is excluded.
+    """
+    assert self._phase(m) == machine.SCORING, "escrow: not scoring"
+    assert block.timestamp <= m.d3, "escrow: too late to score"
+    assert msg.sender == self.terms.aggregators[m.current - 1], "escrow: not the current aggregator"
+    assert excluded & ~m.delivered == 0, "escrow: excluded has not delivered"
+
+
+@internal
+@view
+def _collecting_seat(m: machine.Machine) -> uint256:
+    """
+    @notice The sender's seat, which may still submit or leave.
+    """
+    assert self._phase(m) == machine.COLLECTING, "escrow: not collecting"
+    seat: uint256 = self._seat_of(msg.sender)
+    assert (m.active >> seat) & 1 == 1, "escrow: seat is given up"
+    assert (m.submitted >> seat) & 1 == 0, "escrow: submitted already"
+    return seat
+
+
+@internal
+@view
+def _seat_of(account: address) -> uint256:
+    seat: uint256 = ledger._load(account).seat
+    assert seat != 0, "escrow: not enrolled"
+    return seat - 1
+
+
+@internal
+@view
+def _aggregator_number(account: address) -> uint256:
+    """
+    @notice From 1, in the order of the terms.
+    """
+    for i: uint256 in range(len(self.terms.aggregators), bound=MAX_AGGREGATORS):
+        if self.terms.aggregators[i] == account:
+            return i + 1
+    raise "escrow: not a listed aggregator"
+
+
+@internal
+@view
+def _hash(round: uint256, trainer: address, commitment: uint256[2]) -> bytes32:
+    """
+    @notice What a trainer submits. Its own address is in it, so a copied hash can't be opened by anyone else.
+    """
+    return keccak256(abi_encode(chain.id, self, round, trainer, commitment))
+
+
+# --- moves of the machine: they take it, and the caller stores what they return ---------------------------------
+
+
+@internal
+def _begin_round(started: machine.Machine) -> machine.Machine:
+    m: machine.Machine = started
+    m.d1 = block.timestamp + self.terms.collect_window
+    m.d2 = m.d1 + self.terms.deliver_window
+    m.d3 = m.d2 + self.terms.score_window
+    log IEscrow.RoundStarted(round=m.round, collect_by=m.d1, deliver_by=m.d2, score_by=m.d3, rate=self.rate)
+    return m
+
+
+@internal
+def _next_round(over: machine.Machine) -> machine.Machine:
+    m: machine.Machine = over
+    m.round += 1
+    m.submitted = 0
+    m.delivered = 0
+    m.in_scoring = 0
+    if m.round == self.terms.rounds:
+        return self._end(m)
+    if m.current == 0:
+        m.d3 = block.timestamp + self.terms.score_window
+        return m
+    return self._begin_round(m)
+
+
+@internal
+def _end(stuck: machine.Machine) -> machine.Machine:
+    """
+    @notice What is left of the pot is the owner's, and the stake the current aggregator's.
+    """
+    m: machine.Machine = stuck
+    refunded: uint256 = self._pot(m)
+    returned: uint256 = 0
+    aggregator: address = empty(address)
+    ledger._credit(self.owner, refunded)
+    if m.current != 0:
+        returned = self.terms.aggregator_stake
+        aggregator = self.terms.aggregators[m.current - 1]
+        ledger._credit(aggregator, returned)
+        m.current = 0
+    if ledger.pending != 0:
+        m.state = machine.HANDOVER
+        m.d1 = block.timestamp + self.terms.handover_window
+    else:
+        m.state = machine.CLOSED
+        m.d1 = 0
+        ledger._credit(self.owner, self.terms.round_fee)
+    log IEscrow.Ended(round=m.round, refunded=refunded, aggregator=aggregator, returned=returned, confirm_by=m.d1)
+    return m
+
+
+# --- the ledger ----------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _pot(m: machine.Machine) -> uint256:
+    if m.state == 0 or m.state > machine.ROUNDS:
+        return 0
+    return (self.terms.rounds - m.round) * (self.terms.round_reward + self.terms.round_fee)
+
+
+@internal
+def _receive(token: address, sender: address, amount: uint256):
+    """
+    @notice Pulls exactly `amount`. It comes last in its caller: effects before interactions.
+    """
+    before: uint256 = staticcall IERC20(token).balanceOf(self)
+    assert extcall IERC20(token).transferFrom(sender, self, amount, default_return_value=True), "escrow: token refused"
+    assert staticcall IERC20(token).balanceOf(self) - before == amount, "escrow: token kept a fee"

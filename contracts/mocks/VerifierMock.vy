@@ -1,0 +1,40 @@
+# pragma version 0.4.3
+"""
+@title A verifier that accepts what it is told to: the escrow's own rules are tested without proofs
+"""
+from ..interfaces import IGramVerifier
+
+implements: IGramVerifier
+
+srs_size: public(uint256)
+refuses: public(bool)
+context: public(bytes32)               # the only one accepted, unless zero
+
+
+@deploy
+def __init__(srs_size: uint256):
+    self.srs_size = srs_size
+
+
+@external
+def set_refuses(refuses: bool):
+    self.refuses = refuses
+
+
+@external
+def set_context(context: bytes32):
+    self.context = context
+
+
+@external
+@view
+def verify(
+    context: bytes32,
+    dimension: uint256,
+    commitments: DynArray[uint256[2], 32],
+    gram: DynArray[int256, 528],
+    proof: IGramVerifier.GramProof,
+    hint: uint256,
+) -> bool:
+    assert self.context == empty(bytes32) or self.context == context, "mock: another context"
+    return not self.refuses

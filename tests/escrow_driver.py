@@ -1,0 +1,299 @@
+"""Drives one project through its phases, for tests: each method is one step of a party, with sound defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_abi import encode
+from eth_utils import keccak
+
+ONE = 1 << 32
+GENERATOR = (1, 2)  # a point of the curve: any will do where proofs are not checked
+PHASES = {
+    1: "accepting",
+    2: "enrolling",
+    4: "handover",
+    5: "closed",
+    6: "vacant",
+    7: "collecting",
+    8: "failed",
+    9: "delivering",
+    10: "scoring",
+}
+
+
+@dataclass(frozen=True)
+class Parties:
+    owner: Any
+    aggregators: list[Any]
+    stranger: Any
+    deployer: Any
+    trainers: list[Any]
+
+
+def default_terms(token: Any, policy: Any, aggregators: list[Any]) -> dict[str, Any]:
+    """Four seats, three rounds; amounts are all different, so that one taken for another shows."""
+    return {
+        "token": token.address,
+        "round_reward": 1_000_003,
+        "round_fee": 200_017,
+        "trainer_part": 50_021,
+        "aggregator_stake": 1_100_009,
+        "rounds": 3,
+        "seats": 4,
+        "min_rows": 4,
+        "max_excluded": 1,
+        "accept_window": 1_000,
+        "enrol_window": 2_000,
+        "collect_window": 300,
+        "deliver_window": 400,
+        "score_window": 500,
+        "handover_window": 600,
+        "dimension": 64,
+        "bits": 16,
+        "quantum": 1 << 44,
+        "rate": ONE // 10,
+        "policy": policy.address,
+        "params": b"params",
+        "policy_gas": 1_000_000,
+        "aggregators": [a.address for a in aggregators],
+        "model": b"\x01" * 32,
+        "task": b"\x02" * 32,
+    }
+
+
+def outcome_bytes(
+    kept: int, weights: Iterable[int], contributions: Iterable[int], next_rate: int, agreement: int = 0
+) -> bytes:
+    """IPolicy.Outcome, encoded."""
+    pad = lambda values: (list(values) + [0] * 32)[:32]  # noqa: E731
+    words = [kept, agreement, next_rate, *pad(weights), *pad(contributions)]
+    return encode(["uint256"] * 67, words)
+
+
+def mask(seats: Iterable[int]) -> int:
+    return sum(1 << seat for seat in seats)
+
+
+@dataclass
+class ProjectDriver:
+    escrow: Any
+    chain: Any
+    token: Any
+    policy: Any
+    parties: Parties
+    terms: dict[str, Any]
+    commitments: dict[int, tuple[int, int]] = field(default_factory=dict)  # by seat, of the running round
+
+    @classmethod
+    def create(
+        cls, project: Any, chain: Any, registry: Any, token: Any, policy: Any, parties: Parties, terms: Any, nonce: int
+    ) -> ProjectDriver:
+        owner = parties.owner
+        address = registry.address_of(owner, terms, nonce)
+        token.mint(owner, cls.funds_of(terms), sender=owner)
+        token.approve(address, cls.funds_of(terms), sender=owner)
+        registry.create(terms, nonce, sender=owner)
+        return cls(project.Escrow.at(address), chain, token, policy, parties, terms)
+
+    @staticmethod
+    def funds_of(terms: dict[str, Any]) -> int:
+        """What the owner locks."""
+        return terms["rounds"] * (terms["round_reward"] + terms["round_fee"]) + terms["round_fee"]
+
+    def __getattr__(self, name: str) -> Any:
+        """A term by its name: driver.round_reward."""
+        try:
+            return self.__dict__["terms"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    # --- time and state
+
+    @property
+    def status(self) -> Any:
+        return self.escrow.status()
+
+    @property
+    def phase(self) -> str:
+        return PHASES[self.status.phase]
+
+    def now(self) -> int:
+        return self.chain.pending_timestamp
+
+    def at(self, timestamp: int) -> None:
+        """The next transaction's block has exactly this time."""
+        self.chain.pending_timestamp = timestamp
+
+    def after_deadline(self) -> None:
+        """The next transaction comes one second after the running phase's deadline."""
+        self.at(self.status.deadline + 1)
+
+    def at_deadline(self) -> None:
+        """The next transaction comes in the last second of the running phase."""
+        self.at(self.status.deadline)
+
+    # --- money
+
+    def due(self, account: Any) -> int:
+        return self.escrow.account_of(account).due
+
+    def parts(self, account: Any) -> int:
+        return self.escrow.account_of(account).parts
+
+    def everyone(self) -> list[Any]:
+        return [self.parties.owner, *self.parties.aggregators, *self.parties.trainers[: self.seats], self.parties.stranger]
+
+    def books(self) -> dict[str, int]:
+        """All that the escrow says it holds, by account of the ledger."""
+        escrow = self.escrow
+        accounts = [escrow.account_of(a) for a in self.everyone()]
+        return {
+            "due": sum(a.due for a in accounts),
+            "parts": self.trainer_part * sum(a.parts for a in accounts),
+            "pot": escrow.pot(),
+            "bond": escrow.bond(),
+            "pending": escrow.pending(),
+            "stake": escrow.stake(),
+            "sunk": escrow.sunk(),
+        }
+
+    def check_books(self) -> None:
+        """Invariant 1: what it says it holds is what it holds."""
+        assert sum(self.books().values()) == self.token.balanceOf(self.escrow)
+
+    def fund(self, account: Any, amount: int) -> None:
+        self.token.mint(account, amount, sender=account)
+        self.token.approve(self.escrow, amount, sender=account)
+
+    # --- steps
+
+    def accept(self, number: int = 0) -> Any:
+        aggregator = self.parties.aggregators[number]
+        return self.escrow.accept(keccak(text=f"key of aggregator {number}"), sender=aggregator)
+
+    def take_turn(self, number: int = 0) -> Any:
+        aggregator = self.parties.aggregators[number]
+        self.fund(aggregator, self.aggregator_stake)
+        return self.escrow.take_turn(sender=aggregator)
+
+    def enrol(self, seat: int) -> Any:
+        trainer = self.parties.trainers[seat]
+        self.fund(trainer, self.rounds * self.trainer_part)
+        return self.escrow.enrol(keccak(text=f"key of trainer {seat}"), sender=trainer)
+
+    def to_enrolling(self) -> ProjectDriver:
+        """All listed aggregators have accepted, the first has the turn."""
+        for number in range(len(self.aggregators)):
+            self.accept(number)
+        self.take_turn()
+        return self
+
+    def to_collecting(self, seats: int | None = None) -> ProjectDriver:
+        """The first round has started, with every seat taken or after enrolment with fewer."""
+        self.to_enrolling()
+        seats = self.seats if seats is None else seats
+        for seat in range(seats):
+            self.enrol(seat)
+        if seats < self.seats:
+            self.after_deadline()
+            self.escrow.start(sender=self.parties.stranger)
+        return self
+
+    def commitment_of(self, seat: int) -> tuple[int, int]:
+        return self.commitments.get(seat, GENERATOR)
+
+    def hash_of(self, seat: int, round_: int | None = None, commitment: tuple[int, int] | None = None) -> bytes:
+        round_ = self.status.round if round_ is None else round_
+        return keccak(
+            encode(
+                ["uint256", "address", "uint256", "address", "uint256[2]"],
+                [
+                    self.chain.chain_id,
+                    self.escrow.address,
+                    round_,
+                    self.parties.trainers[seat].address,
+                    commitment or self.commitment_of(seat),
+                ],
+            )
+        )
+
+    def submit(self, seat: int) -> Any:
+        return self.escrow.submit(self.hash_of(seat), sender=self.parties.trainers[seat])
+
+    def deliver(self, seat: int) -> Any:
+        cid = keccak(text=f"payload of seat {seat}")
+        return self.escrow.deliver(self.commitment_of(seat), cid, sender=self.parties.trainers[seat])
+
+    def to_delivering(self, seats: Iterable[int] | None = None) -> ProjectDriver:
+        """These submit (all by default); if some don't, their time runs out."""
+        seats = range(self.seats) if seats is None else list(seats)
+        for seat in seats:
+            self.submit(seat)
+        if self.phase == "collecting":
+            self.pass_deadline()
+        return self
+
+    def to_scoring(self, seats: Iterable[int] | None = None) -> ProjectDriver:
+        """From collecting or delivering: these deliver (all who submitted by default)."""
+        if self.phase == "collecting":
+            self.to_delivering()
+        submitted = self.status.submitted
+        for seat in [s for s in range(32) if submitted >> s & 1] if seats is None else list(seats):
+            self.deliver(seat)
+        if self.phase == "delivering":
+            self.pass_deadline()
+        return self
+
+    def pass_deadline(self) -> None:
+        """The running phase's time runs out, and a block shows it."""
+        self.after_deadline()
+        self.chain.mine()
+
+    def answer(self, contributions: list[int], weights: list[int] | None = None, next_rate: int | None = None) -> None:
+        """What the policy will say; rows with a contribution or a weight are kept."""
+        weights = [ONE if c else 0 for c in contributions] if weights is None else weights
+        kept = mask(i for i, (c, w) in enumerate(zip(contributions, weights, strict=True)) if c or w)
+        rate = self.status.rate if next_rate is None else next_rate
+        self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
+
+    def settle(self, excluded: Iterable[int] = (), number: int = 0, **changes: Any) -> Any:
+        """Settles with a proof that the mock verifier takes for good. changes: any argument, or `sender`."""
+        excluded = mask(excluded)
+        rows = [seat for seat in range(32) if (self.status.delivered & ~excluded) >> seat & 1]
+        arguments = {
+            "excluded": excluded,
+            "commitments": [self.commitment_of(seat) for seat in rows],
+            "gram": [1] * (len(rows) * (len(rows) + 1) // 2),
+            "proof": EMPTY_PROOF,
+            "hint": 0,
+            "cid": keccak(text="aggregate"),
+        } | {k: v for k, v in changes.items() if k != "sender"}
+        sender = changes.get("sender", self.parties.aggregators[number])
+        return self.escrow.settle(*arguments.values(), sender=sender)
+
+    def round(self, contributions: list[int] | None = None) -> Any:
+        """A whole round that goes well."""
+        self.to_scoring()
+        if contributions is not None:
+            self.answer(contributions)
+        return self.settle()
+
+
+EMPTY_PROOF = {
+    "mask": (0, 0),
+    "cross": [],
+    "mask_norm": 0,
+    "t": (0, 0),
+    "h": (0, 0),
+    "r": (0, 0),
+    "a_z": 0,
+    "a_zinv": 0,
+    "t_z": 0,
+    "t_zinv": 0,
+    "h_z": 0,
+    "w": (0, 0),
+    "l": (0, 0),
+}
