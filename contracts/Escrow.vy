@@ -157,16 +157,11 @@ def take_turn():
     assert m.accepted & (1 << (number - 1)) != 0, "escrow: not accepted"
     assert m.spent & (1 << (number - 1)) == 0, "escrow: turn is spent"
     m.current = number
-    score_by: uint256 = 0
     stake: uint256 = self.terms.aggregator_stake
-    log IEscrow.TurnTaken(
-        aggregator=msg.sender,
-        round=m.round,
-        stake=stake,
-        score_by=block.timestamp + self.terms.score_window if m.in_scoring != 0 else 0,
-    )
+    score_by: uint256 = block.timestamp + self.terms.score_window if m.in_scoring != 0 else 0
+    log IEscrow.TurnTaken(aggregator=msg.sender, round=m.round, stake=stake, score_by=score_by)
     if m.in_scoring != 0:
-        m.d3 = block.timestamp + self.terms.score_window
+        m.d3 = score_by
     elif m.state == machine.ROUNDS:
         m = self._begin_round(m)
     self._machine = machine._pack(m)

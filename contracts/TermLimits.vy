@@ -96,6 +96,8 @@ def _check_policy(t: IEscrow.Terms):
     assert t.policy_gas >= MIN_POLICY_GAS and t.policy_gas <= MAX_POLICY_GAS, "terms: policy gas out of range"
     least: uint256 = staticcall IPolicy(t.policy).least_rows(t.params)
     assert least <= t.min_rows and t.max_excluded <= t.min_rows - least, "terms: too many may be excluded"
+    # an aggregator with nothing but garbage must be able to give the round up, whatever the policy says
+    assert t.max_excluded < t.min_rows, "terms: too many may be excluded"
     assert staticcall IPolicy(t.policy).validate(
         t.params, t.min_rows - t.max_excluded, t.seats, t.policy_gas
     ), "terms: policy refuses its params"

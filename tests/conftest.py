@@ -1,16 +1,23 @@
 """Parties by role, contracts deployed once, and a factory of projects.
 
-The escrow's own rules are tested without proofs, over a verifier that accepts what it is told to; tests/e2e runs the real one.
+The escrow's own rules are tested without proofs, over a verifier that accepts what it is told to; tests/e2e runs the
+real one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
 
+from tests import quiet_reverts
 from tests.escrow_driver import Parties, ProjectDriver, default_terms
+
+
+def pytest_configure() -> None:
+    quiet_reverts.install()
 
 
 @pytest.fixture(scope="session")
@@ -85,14 +92,16 @@ def registry(deploy: Callable[..., Any], implementation: Any) -> Any:
     return deploy("Registry", implementation)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def create_project(
     project: Any, chain: Any, registry: Any, token: Any, policy: Any, parties: Parties
 ) -> Callable[..., ProjectDriver]:
     """create_project(field=value, ...): a funded project with these terms in place of the driver's defaults."""
+    nonces = count()
 
-    def create(*, nonce: int = 0, token: Any = token, policy: Any = policy, **changes: Any) -> ProjectDriver:
+    def create(*, nonce: int | None = None, token: Any = token, policy: Any = policy, **changes: Any) -> ProjectDriver:
         terms = default_terms(token=token, policy=policy, aggregators=parties.aggregators[:2]) | changes
+        nonce = next(nonces) if nonce is None else nonce
         return ProjectDriver.create(project, chain, registry, token, policy, parties, terms, nonce)
 
     return create

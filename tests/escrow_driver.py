@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,26 +144,57 @@ class ProjectDriver:
     def parts(self, account: Any) -> int:
         return self.escrow.account_of(account).parts
 
-    def everyone(self) -> list[Any]:
-        return [self.parties.owner, *self.parties.aggregators, *self.parties.trainers[: self.seats], self.parties.stranger]
-
-    def books(self) -> dict[str, int]:
-        """All that the escrow says it holds, by account of the ledger."""
-        escrow = self.escrow
-        accounts = [escrow.account_of(a) for a in self.everyone()]
+    def everyone(self) -> dict[str, Any]:
+        """Accounts by name."""
         return {
-            "due": sum(a.due for a in accounts),
-            "parts": self.trainer_part * sum(a.parts for a in accounts),
-            "pot": escrow.pot(),
-            "bond": escrow.bond(),
-            "pending": escrow.pending(),
-            "stake": escrow.stake(),
-            "sunk": escrow.sunk(),
+            "owner": self.parties.owner,
+            "stranger": self.parties.stranger,
+            **{f"aggregator {i}": account for i, account in enumerate(self.parties.aggregators)},
+            **{f"trainer {i}": account for i, account in enumerate(self.parties.trainers[: self.seats])},
         }
 
-    def check_books(self) -> None:
+    def accounts(self) -> dict[str, int]:
+        """The ledger account by account: "pot", ..., "due of trainer 0", "parts of trainer 0", and "tokens" held."""
+        escrow, everyone = self.escrow, self.everyone()
+        amounts = ("pot", "bond", "pending", "stake", "sunk")
+        views = [(getattr(escrow, name), ()) for name in amounts]
+        views += [(escrow.account_of, (account,)) for account in everyone.values()]
+        *found, [tokens] = self._read([*views, (self.token.balanceOf, (escrow,))])
+        entries = {name: amount for name, [amount] in zip(amounts, found[: len(amounts)], strict=True)}
+        for name, (due, _, parts) in zip(everyone, found[len(amounts) :], strict=True):
+            entries |= {f"due of {name}": due, f"parts of {name}": parts}
+        return entries | {"tokens": tokens}
+
+    def _read(self, views: list[tuple[Any, tuple[Any, ...]]]) -> list[list[int]]:
+        """The words that each view answers, all in one request."""
+        with self.chain.provider.web3.batch_requests() as batch:
+            for view, arguments in views:
+                call = {"to": view.contract.address, "data": view.encode_input(*arguments)}
+                batch.add(self.chain.provider.web3.eth.call(call))
+            answers = batch.execute()
+        return [[int.from_bytes(answer[i : i + 32]) for i in range(0, len(answer), 32)] for answer in answers]
+
+    def check_books(self, accounts: dict[str, int] | None = None) -> None:
         """Invariant 1: what it says it holds is what it holds."""
-        assert sum(self.books().values()) == self.token.balanceOf(self.escrow)
+        accounts = accounts or self.accounts()
+        held = accounts["tokens"]
+        part = {name: self.trainer_part for name in accounts if name.startswith("parts of ")} | {"tokens": 0}
+        assert sum(amount * part.get(name, 1) for name, amount in accounts.items()) == held
+
+    @contextmanager
+    def moves(self) -> Iterator[dict[str, int]]:
+        """What the calls inside change in `accounts`, without zeros, filled in at the end; checks the books too."""
+        change: dict[str, int] = {}
+        before = self.accounts()
+        yield change
+        after = self.accounts()
+        change |= {name: after[name] - before[name] for name in after if after[name] != before[name]}
+        self.check_books(after)
+
+    def events(self, receipt: Any) -> list[tuple[str, dict[str, Any]]]:
+        """All that the escrow said, in order: name and fields."""
+        logs = (log for log in receipt.events if log.contract_address == self.escrow.address)
+        return [(log.event_name, dict(log.event_arguments)) for log in logs]
 
     def fund(self, account: Any, amount: int) -> None:
         self.token.mint(account, amount, sender=account)
@@ -259,20 +291,23 @@ class ProjectDriver:
         rate = self.status.rate if next_rate is None else next_rate
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
-    def settle(self, excluded: Iterable[int] = (), number: int = 0, **changes: Any) -> Any:
-        """Settles with a proof that the mock verifier takes for good. changes: any argument, or `sender`."""
+    def settle_arguments(self, excluded: Iterable[int] = ()) -> dict[str, Any]:
+        """With a proof that the mock verifier takes for good."""
         excluded = mask(excluded)
         rows = [seat for seat in range(32) if (self.status.delivered & ~excluded) >> seat & 1]
-        arguments = {
+        return {
             "excluded": excluded,
             "commitments": [self.commitment_of(seat) for seat in rows],
             "gram": [1] * (len(rows) * (len(rows) + 1) // 2),
             "proof": EMPTY_PROOF,
             "hint": 0,
             "cid": keccak(text="aggregate"),
-        } | {k: v for k, v in changes.items() if k != "sender"}
-        sender = changes.get("sender", self.parties.aggregators[number])
-        return self.escrow.settle(*arguments.values(), sender=sender)
+        }
+
+    def settle(self, excluded: Iterable[int] = (), number: int = 0, **changes: Any) -> Any:
+        """changes: any argument in place of the sound one, or `sender`."""
+        sender = changes.pop("sender", self.parties.aggregators[number])
+        return self.escrow.settle(*(self.settle_arguments(excluded) | changes).values(), sender=sender)
 
     def round(self, contributions: list[int] | None = None) -> Any:
         """A whole round that goes well."""

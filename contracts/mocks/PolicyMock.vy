@@ -6,15 +6,20 @@
 ANSWER: constant(uint256) = 1
 REVERT: constant(uint256) = 2
 BURN: constant(uint256) = 3            # all the gas it gets
+GAUGE: constant(uint256) = 4           # the answer, with the gas that it got in place of the agreement
 
 mode: public(uint256)
 answer: Bytes[4096]
+question: public(bytes32)              # hash of the only arguments that it answers, unless zero
+expected: bytes32                      # hash of the only arguments that it finds sound, unless zero
 refuses: public(bool)
+least: uint256
 
 
 @deploy
 def __init__():
     self.mode = REVERT
+    self.least = 3
 
 
 @external
@@ -32,6 +37,21 @@ def set_mode(mode: uint256):
 
 
 @external
+def set_question(question: bytes32):
+    self.question = question
+
+
+@external
+def set_expected(params: Bytes[256], least: uint256, most: uint256, gas_limit: uint256):
+    self.expected = keccak256(abi_encode(params, least, most, gas_limit))
+
+
+@external
+def set_least_rows(least: uint256):
+    self.least = least
+
+
+@external
 def set_refuses(refuses: bool):
     self.refuses = refuses
 
@@ -40,21 +60,28 @@ def set_refuses(refuses: bool):
 @view
 @raw_return
 def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[256], rate: uint256) -> Bytes[4096]:
+    got: uint256 = msg.gas
     assert self.mode != REVERT, "mock: no answer"
+    if self.question != empty(bytes32):
+        assert self.question == keccak256(abi_encode(rows, gram, params, rate)), "mock: another question"
     if self.mode == BURN:
         x: uint256 = 1
         for i: uint256 in range(2**30):
             x = convert(keccak256(convert(x, bytes32)), uint256)
+    if self.mode == GAUGE:
+        return concat(slice(self.answer, 0, 32), convert(got, bytes32), slice(self.answer, 64, 65 * 32))
     return self.answer
 
 
 @external
 @view
 def validate(params: Bytes[256], least: uint256, most: uint256, gas_limit: uint256) -> bool:
+    if self.expected != empty(bytes32) and self.expected != keccak256(abi_encode(params, least, most, gas_limit)):
+        return False
     return not self.refuses
 
 
 @external
 @view
 def least_rows(params: Bytes[256]) -> uint256:
-    return 3
+    return self.least

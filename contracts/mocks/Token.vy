@@ -35,6 +35,7 @@ def transfer(to: address, amount: uint256) -> bool:
 
 @external
 def transferFrom(sender: address, to: address, amount: uint256) -> bool:
+    assert self.allowance[sender][msg.sender] >= amount, "token: not approved"
     self.allowance[sender][msg.sender] -= amount
     self._move(sender, to, amount)
     return True
@@ -42,6 +43,7 @@ def transferFrom(sender: address, to: address, amount: uint256) -> bool:
 
 @internal
 def _move(sender: address, to: address, amount: uint256):
+    assert self.balanceOf[sender] >= amount, "token: too little"
     self.balanceOf[sender] -= amount
     self.balanceOf[to] += amount
     log IERC20.Transfer(sender=sender, receiver=to, value=amount)

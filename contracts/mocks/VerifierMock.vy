@@ -9,6 +9,7 @@ implements: IGramVerifier
 srs_size: public(uint256)
 refuses: public(bool)
 context: public(bytes32)               # the only one accepted, unless zero
+statement: public(bytes32)             # hash of the other arguments: the only ones accepted, unless zero
 
 
 @deploy
@@ -27,6 +28,11 @@ def set_context(context: bytes32):
 
 
 @external
+def set_statement(statement: bytes32):
+    self.statement = statement
+
+
+@external
 @view
 def verify(
     context: bytes32,
@@ -37,4 +43,7 @@ def verify(
     hint: uint256,
 ) -> bool:
     assert self.context == empty(bytes32) or self.context == context, "mock: another context"
+    if self.statement != empty(bytes32):
+        statement: bytes32 = keccak256(abi_encode(dimension, commitments, gram, proof, hint))
+        assert self.statement == statement, "mock: another statement"
     return not self.refuses

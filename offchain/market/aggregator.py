@@ -1,0 +1,135 @@
+"""An aggregator: opens the payloads of a round, proves their Gram matrix, publishes the aggregate, and settles.
+
+It can't choose: which rows count is what trainers delivered, what they are worth is what the policy contract says of
+the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
+with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.market.chain import contract_at, token_at
+from offchain.market.errors import MarketError
+from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
+from offchain.proving.commitment import commit
+from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import hint
+from offchain.scoring.aggregate import aggregate
+from offchain.scoring.policy import Outcome, evaluate
+from offchain.storage.errors import PayloadError, SealingError, StoreError
+from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes, payload_from_bytes, payload_size
+from offchain.storage.sealing import Envelope, SealingKey, sealed_size
+from offchain.storage.store import Store
+
+__all__ = ["Aggregator", "SettledRound"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SettledRound:
+    """A round that this aggregator has settled."""
+
+    settlement: Settlement
+    excluded: list[int]  # seats
+    prove_seconds: float
+    receipt: Any
+
+
+class Aggregator:
+    """Acts for `account` in one project."""
+
+    def __init__(self, account: Any, project: Project, contracts: Any, store: Store, srs: Srs) -> None:
+        self.account = account
+        self.project = project
+        self.store = store
+        self.srs = srs
+        self._policy = contract_at(contracts.RoundPolicy, project.terms.policy)
+        self._key = SealingKey.generate()
+
+    def accept(self) -> Any:
+        """Agrees to aggregate: payloads will be sealed to this key."""
+        return self.project.escrow.accept(self._key.public, sender=self.account)
+
+    def take_turn(self) -> Any:
+        """Becomes the current aggregator, with a stake."""
+        terms = self.project.terms
+        token_at(terms.token).approve(self.project.address, terms.aggregator_stake, sender=self.account)
+        return self.project.escrow.take_turn(sender=self.account)
+
+    def settle(self) -> SettledRound:
+        """Settles the running round. Raises MarketError if more payloads are unusable than may be excluded: then void
+        the round, or wait for them.
+        """
+        status = self.project.expect(Phase.SCORING)
+        deliveries = self.project.deliveries(status.round)
+        opened = {d.seat: self._open(d) for d in deliveries}
+        rows = [(d, payload) for d in deliveries if (payload := opened[d.seat]) is not None]
+        excluded = [seat for seat, payload in opened.items() if payload is None]
+        if len(excluded) > self.project.terms.max_excluded:
+            raise MarketError(
+                f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
+            )
+
+        updates = np.stack([payload.update for _, payload in rows])
+        tails = [payload.tail for _, payload in rows]
+        gram = gram_matrix(updates)
+        outcome = self._decide(len(rows), gram, status.rate)
+        published = self._publish(updates, tails, outcome.weights)
+
+        started = time.perf_counter()
+        context = self.project.context(status.round, str(self.account.address))
+        commitments = [delivery.commitment for delivery, _ in rows]
+        statement, proof = prove(self.srs, context, updates, tails, commitments=commitments)
+        prove_seconds = time.perf_counter() - started
+        receipt = self.project.escrow.settle(
+            sum(1 << seat for seat in excluded),
+            statement.commitments,
+            statement.gram,
+            proof.as_struct(),
+            hint(self.srs.tau_g2, statement, proof),
+            published,
+            sender=self.account,
+        )
+        (event,) = receipt.decode_logs(self.project.escrow.Settled)
+        return SettledRound(settlement_of(event), excluded, prove_seconds, receipt)
+
+    def withdraw(self) -> Any:
+        return self.project.escrow.withdraw(self.account, sender=self.account)
+
+    def _open(self, delivery: Delivery) -> Payload | None:
+        """The payload that opens the delivered commitment, or None if there is no such thing on the store."""
+        terms = self.project.terms
+        size = payload_size(terms.dimension)
+        envelope = Envelope(self.project.chain_id, self.project.address, delivery.round, delivery.trainer)
+        try:
+            sealed = self.store.get(delivery.cid, sealed_size(size))
+            payload = payload_from_bytes(self._key.open(sealed, envelope, size), terms.dimension, terms.bits)
+        except (StoreError, SealingError, PayloadError) as error:
+            logger.warning("seat %d, round %d: %s", delivery.seat, delivery.round, error)
+            return None
+        if commit(self.srs, payload.update, payload.tail) != delivery.commitment:
+            logger.warning("seat %d, round %d: payload and commitment differ", delivery.seat, delivery.round)
+            return None
+        return payload
+
+    def _decide(self, rows: int, gram: list[int], rate: int) -> Outcome:
+        """The outcome, by the same rules here and on chain: a difference is found before anything is sent."""
+        terms = self.project.terms
+        outcome = evaluate(rows, gram, terms.policy_terms, rate)
+        there = self._policy.evaluate(rows, gram, terms.params, rate)
+        if list(there.weights[:rows]) != outcome.weights or list(there.contributions[:rows]) != outcome.contributions:
+            raise MarketError("the policy contract decides otherwise than this package")
+        return outcome
+
+    def _publish(self, updates: npt.NDArray[np.int16], tails: list[tuple[int, ...]], weights: list[int]) -> bytes:
+        values, tail = aggregate(updates, tails, weights)
+        return self.store.put(aggregate_to_bytes(Aggregate(values, tail))).digest

@@ -1,0 +1,46 @@
+"""Contracts by address, and deploying them, through Ape.
+
+None of them is asked whether it is a proxy of something else: their interfaces are known here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ape import Contract
+
+__all__ = ["contract_at", "deploy_contract", "token_at"]
+
+_ADDRESS, _AMOUNT = {"name": "account", "type": "address"}, {"name": "amount", "type": "uint256"}
+_TOKEN = [
+    {
+        "type": "function",
+        "name": "approve",
+        "stateMutability": "nonpayable",
+        "inputs": [_ADDRESS, _AMOUNT],
+        "outputs": [{"name": "", "type": "bool"}],
+    },
+    {
+        "type": "function",
+        "name": "balanceOf",
+        "stateMutability": "view",
+        "inputs": [_ADDRESS],
+        "outputs": [_AMOUNT],
+    },
+]
+
+
+def contract_at(container: Any, address: str) -> Any:
+    """The contract at an address. container: its type, as the Ape project knows it by name."""
+    return container.at(address, detect_proxy=False)
+
+
+def token_at(address: str) -> Any:
+    """A reward token (EIP-20), with the few calls that parties make themselves: `approve` and `balanceOf`."""
+    return Contract(address, abi=_TOKEN, detect_proxy=False)
+
+
+def deploy_contract(account: Any, container: Any, *arguments: Any) -> Any:
+    """Deploys a contract of this type from an account."""
+    receipt = account.call(container(*arguments))
+    return contract_at(container, receipt.contract_address)

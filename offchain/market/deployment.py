@@ -1,0 +1,40 @@
+"""The contracts that all projects share: verifier, policy, term limits, the escrow's implementation, registry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from offchain.market.chain import deploy_contract
+from offchain.proving.srs import Srs
+
+__all__ = ["Deployment", "deploy"]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Addresses on one network."""
+
+    gram_verifier: str
+    policy: str
+    term_limits: str
+    implementation: str
+    registry: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
+    """Deploys everything from `account`.
+
+    contracts: the Ape project, which knows the compiled contracts by name. Nobody is privileged in any of them, the
+    deployer included. The verifier accepts proofs over this SRS alone.
+    """
+    verifier = deploy_contract(account, contracts.GramVerifier, list(srs.tau_g2), srs.size)
+    policy = deploy_contract(account, contracts.RoundPolicy)
+    limits = deploy_contract(account, contracts.TermLimits)
+    implementation = deploy_contract(account, contracts.Escrow, limits, verifier)
+    registry = deploy_contract(account, contracts.Registry, implementation)
+    deployed = (verifier, policy, limits, implementation, registry)
+    return Deployment(*(str(contract.address) for contract in deployed))

@@ -1,0 +1,45 @@
+"""The owner: publishes a task and a model to start from, locks the reward, and confirms the last aggregate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.market.chain import contract_at, token_at
+from offchain.market.project import Project
+from offchain.market.terms import ProjectTerms
+from offchain.storage.payload import model_to_bytes, task_to_bytes
+from offchain.storage.store import Store
+
+__all__ = ["Owner"]
+
+
+class Owner:
+    """Acts for `account` through a registry."""
+
+    def __init__(self, account: Any, contracts: Any, registry: Any, store: Store) -> None:
+        self.account = account
+        self.contracts = contracts
+        self.registry = registry
+        self.store = store
+
+    def publish(self, description: dict[str, Any], model: npt.NDArray[np.float64]) -> tuple[bytes, bytes]:
+        """Puts the task's description and the initial model on the store; the digests go into the terms."""
+        task = self.store.put(task_to_bytes(description))
+        return task.digest, self.store.put(model_to_bytes(model)).digest
+
+    def create(self, terms: ProjectTerms, nonce: int = 0) -> Project:
+        """Approves the project's address, which commits to these terms, for its funds, and creates it."""
+        address = self.registry.address_of(self.account, terms.as_struct(), nonce)
+        token_at(terms.token).approve(address, terms.funds, sender=self.account)
+        receipt = self.registry.create(terms.as_struct(), nonce, sender=self.account)
+        return Project(contract_at(self.contracts.Escrow, address), since=receipt.block_number)
+
+    def confirm(self, project: Project) -> Any:
+        """The last aggregate is to be had: ends the handover."""
+        return project.escrow.confirm(sender=self.account)
+
+    def withdraw(self, project: Project) -> Any:
+        return project.escrow.withdraw(self.account, sender=self.account)

@@ -1,0 +1,129 @@
+"""The terms of a project, as its owner fills them in.
+
+Fields and limits are those of the escrow (contracts/interfaces/IEscrow.vyi, contracts/TermLimits.vy), which checks
+them; what an owner leaves out follows from the rest. Amounts are in the token's smallest unit, windows in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from offchain.scoring.policy import PolicyTerms
+
+__all__ = ["FIXED_ONE", "QUANTUM_ONE", "ProjectTerms"]
+
+FIXED_ONE = 1 << 32  # 1.0 of a learning rate
+QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
+DEFAULT_WINDOW = 3_600
+
+
+@dataclass(frozen=True)
+class ProjectTerms:
+    """In the order of the contract's struct Terms."""
+
+    token: str
+    round_reward: int
+    round_fee: int
+    trainer_part: int
+    aggregator_stake: int
+    rounds: int
+    seats: int
+    min_rows: int
+    max_excluded: int
+    accept_window: int
+    enrol_window: int
+    collect_window: int
+    deliver_window: int
+    score_window: int
+    handover_window: int
+    dimension: int
+    bits: int
+    quantum: int  # in 2^-64
+    rate: int  # in 2^-32
+    policy: str
+    params: bytes
+    policy_gas: int
+    aggregators: list[str]
+    model: bytes
+    task: bytes
+
+    @classmethod
+    def proposed(
+        cls,
+        *,
+        token: str,
+        round_reward: int,
+        rounds: int,
+        seats: int,
+        dimension: int,
+        quantum: int,
+        learning_rate: float,
+        policy: str,
+        policy_terms: PolicyTerms,
+        policy_gas: int,
+        aggregators: list[str],
+        model: bytes,
+        task: bytes,
+        max_excluded: int = 1,
+        min_rows: int | None = None,
+        bits: int = 16,
+        window: int = DEFAULT_WINDOW,
+    ) -> ProjectTerms:
+        """Terms with the defaults that docs and escrow suggest: a fee of R / 5, a part of R / seats, a stake of R."""
+        part = max(1, round_reward // seats)
+        return cls(
+            token=token,
+            round_reward=round_reward,
+            round_fee=max(round_reward // 5, max_excluded * part),
+            trainer_part=part,
+            aggregator_stake=max(round_reward, seats * part),
+            rounds=rounds,
+            seats=seats,
+            min_rows=max(2, policy_terms.least_rows + max_excluded) if min_rows is None else min_rows,
+            max_excluded=max_excluded,
+            accept_window=window,
+            enrol_window=window,
+            collect_window=window,
+            deliver_window=window,
+            score_window=window,
+            handover_window=window,
+            dimension=dimension,
+            bits=bits,
+            quantum=quantum,
+            rate=round(learning_rate * FIXED_ONE),
+            policy=policy,
+            params=policy_terms.encode(),
+            policy_gas=policy_gas,
+            aggregators=aggregators,
+            model=model,
+            task=task,
+        )
+
+    @classmethod
+    def from_struct(cls, struct: Any) -> ProjectTerms:
+        """From what the contract returns."""
+        values = {f.name: getattr(struct, f.name) for f in fields(cls)}
+        for name in ("params", "model", "task"):
+            values[name] = bytes(values[name])
+        values["aggregators"] = list(values["aggregators"])
+        return cls(**values)
+
+    def as_struct(self) -> dict[str, Any]:
+        """As the contract takes it."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @property
+    def funds(self) -> int:
+        """What the owner locks: rounds * (R + fee) and a bond of one fee."""
+        return self.rounds * (self.round_reward + self.round_fee) + self.round_fee
+
+    @property
+    def trainer_stake(self) -> int:
+        """What a seat costs."""
+        return self.rounds * self.trainer_part
+
+    @property
+    def policy_terms(self) -> PolicyTerms:
+        """What the built-in policy makes of params; raises its error for another policy's."""
+        return PolicyTerms.decode(self.params)

@@ -1,0 +1,56 @@
+"""Commitments to updates: C = sum_k v_k [tau^k]_1 for the vector v = (u, tail), in the coefficient basis.
+
+The update u has d signed 16-bit integers; its tail, TAIL random field elements, hides it: in C, and in the few
+evaluations that proofs open. A tail is a secret, and fresh for every update. Commitments add: sum_i k_i C_i commits
+to (sum_i k_i u_i, sum_i k_i tail_i), which `commit_integers` computes from that vector.
+
+Cost: two windows of digits for 16-bit entries, so some 10 times less than for field elements.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.proving.errors import InputError
+from offchain.proving.kernels.curve import Point, add, encode
+from offchain.proving.kernels.field import P, from_ints
+from offchain.proving.kernels.msm import msm
+from offchain.proving.srs import Srs
+
+__all__ = ["TAIL", "Point", "commit", "commit_integers", "random_tail"]
+
+TAIL = 8  # random entries behind each committed vector
+
+
+def random_tail() -> list[int]:
+    """A fresh tail: TAIL secret, uniform field elements."""
+    return [secrets.randbelow(P) for _ in range(TAIL)]
+
+
+def _commit(srs: Srs, values: npt.NDArray[np.int16] | npt.NDArray[np.int64], tail: Sequence[int]) -> Point:
+    if values.ndim != 1 or len(tail) != TAIL:
+        raise InputError(f"a committed vector has one dimension and a tail of {TAIL}")
+    d = len(values)
+    points = srs.prefix(d + TAIL)
+    return encode(add(msm(points[:d], values), msm(points[d:], from_ints(tail))))
+
+
+def commit(srs: Srs, update: npt.NDArray[np.int16], tail: Sequence[int]) -> Point:
+    """The commitment to an update int16[d] with its tail, in the EVM's encoding.
+
+    Raises InputError for another shape or type, SrsError if the SRS is shorter than d + TAIL.
+    """
+    if update.dtype != np.int16:
+        raise InputError(f"an update has int16 entries, not {update.dtype}")
+    return _commit(srs, update, tail)
+
+
+def commit_integers(srs: Srs, values: npt.NDArray[np.int64], tail: Sequence[int]) -> Point:
+    """The same for int64[d], with a tail of integers of any size: an aggregate with its exact tail."""
+    if values.dtype != np.int64:
+        raise InputError(f"values are int64, not {values.dtype}")
+    return _commit(srs, values, tail)

@@ -1,0 +1,115 @@
+"""The prover: a public matrix is the Gram matrix G_ij = <u_i, u_j> of committed updates; nothing else shows.
+
+Draw a mask m as long as the committed vectors v_i = (u_i, tail_i), commit to it, and publish the products of its head
+m' with the u_i. With challenges alpha drawn after G, let a = m + sum_i alpha_i v_i. Then
+
+    <a', a'> = <m', m'> + 2 sum_i alpha_i <m', u_i> + sum_ij alpha_i alpha_j G_ij
+
+tests every entry of G at once. As polynomials, a(X) = sum_k a_k X^k, three identities tie this norm to commitments:
+
+    split     a(X) = a'(X) + X^d t(X)                      t is the tail
+    length    r(X) = X^(d-1) a'(1/X)                       so a' has d entries, whatever the size of the SRS
+    norm      a'(X) a'(1/X) = c + X h(X) + X^-1 h(1/X)     so c = <a', a'>
+
+They are checked at a random z, by one KZG opening of a + delta t + delta^2 h + delta^3 r at both z and 1/z (Boneh,
+Drake, Fisch, Gabizon, "Efficient polynomial commitment schemes for multiple points and polynomials", 2020).
+
+Zero-knowledge given G for d >= n + 16, with a fresh mask for every proof, drawn here, and a fresh tail for every
+update. Cost: five multi-scalar multiplications of d field elements and two transforms of 2 d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.proving.commitment import TAIL, Point, commit
+from offchain.proving.errors import InputError
+from offchain.proving.kernels.curve import encode
+from offchain.proving.kernels.field import P, Words, from_ints, random_elements
+from offchain.proving.kernels.fold import MAX_ROWS, dot_products, exact_products, fold, square_norm
+from offchain.proving.kernels.msm import msm
+from offchain.proving.kernels.polynomial import accumulate, autocorrelation, divide_by_linear, evaluate
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import GramProof, GramStatement, GramTranscript, dimension_is_sound
+
+__all__ = ["gram_matrix", "prove"]
+
+
+def gram_matrix(updates: npt.NDArray[np.int16]) -> list[int]:
+    """The upper triangle, row by row, of the Gram matrix of int16[n, d]; exact for d up to 2^27."""
+    _check_updates(updates)
+    return [int(value) for value in exact_products(updates, updates)[np.triu_indices(len(updates))]]
+
+
+def _check_updates(updates: npt.NDArray[np.int16]) -> None:
+    if updates.ndim != 2 or updates.dtype != np.int16:
+        raise InputError(f"updates are int16[n, d], not {updates.dtype} of shape {updates.shape}")
+    if updates.shape[1] > 1 << 27:
+        raise InputError("an update has at most 2^27 entries")
+
+
+def _commit(srs: Srs, coefficients: Words) -> Point:
+    return encode(msm(srs.prefix(len(coefficients)), coefficients))
+
+
+def prove(
+    srs: Srs,
+    context: bytes,
+    updates: npt.NDArray[np.int16],
+    tails: Sequence[Sequence[int]],
+    *,
+    commitments: Sequence[Point] | None = None,
+    random: Callable[[int], int] | None = None,
+) -> tuple[GramStatement, GramProof]:
+    """The Gram matrix of n updates with its proof.
+
+    context: 32 bytes that the proof is bound to. updates: int16[n, d]. tails: n lists of TAIL field elements.
+    commitments: those to the updates with these tails, if known; with a wrong one the proof doesn't verify.
+    random: for tests, draws each of the mask's d + TAIL elements below its argument; else they come from the system.
+
+    Raises InputError unless 1 <= n <= 32, n + 16 <= d <= srs.size - 16, and the shapes agree.
+    """
+    _check_updates(updates)
+    n, d = updates.shape
+    if n > MAX_ROWS or not dimension_is_sound(n, d, srs.size):
+        raise InputError(f"no proof for {n} updates of {d} entries with an SRS of {srs.size} powers")
+    if len(context) != 32 or len(tails) != n or any(len(tail) != TAIL for tail in tails):
+        raise InputError(f"a proof takes a context of 32 bytes, and for each update a tail of {TAIL}")
+    if commitments is None:
+        commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
+    elif len(commitments) != n:
+        raise InputError("a proof takes one commitment for each update")
+    statement = GramStatement(context, d, tuple(commitments), tuple(gram_matrix(updates)))
+    transcript = GramTranscript(srs.tau_g2)
+    transcript.bind_statement(statement)
+
+    m = from_ints(random(P) for _ in range(d + TAIL)) if random else random_elements(d + TAIL)
+    mask, cross, mask_norm = _commit(srs, m), tuple(dot_products(m[:d], updates)), square_norm(m[:d])
+    alpha = transcript.bind_mask(mask, cross, mask_norm)
+
+    head = fold(m[:d], updates, alpha)
+    t = m[d:].copy()
+    for tail, alpha_i in zip(tails, alpha, strict=True):
+        accumulate(t, from_ints(tail), alpha_i)
+    a, h, r = np.concatenate([head, t]), autocorrelation(head), np.ascontiguousarray(head[::-1])
+    t_point, h_point, r_point = _commit(srs, t), _commit(srs, h), _commit(srs, r)
+    z = transcript.bind_polynomials(t_point, h_point, r_point)
+    zinv = pow(z, -1, P)
+
+    opened = (evaluate(a, z), evaluate(a, zinv), evaluate(t, z), evaluate(t, zinv), evaluate(h, z))
+    delta = transcript.bind_evaluations(opened)
+    q = a.copy()  # a + delta t + delta^2 h + delta^3 r
+    for power, polynomial in enumerate((t, h, r), start=1):
+        accumulate(q, polynomial, pow(delta, power, P))
+    w = divide_by_linear(divide_by_linear(q, z), zinv)  # the remainder is the line through the two values
+    w_point = _commit(srs, w)
+
+    x = transcript.bind_quotient(w_point)
+    # less the line's value at x this vanishes there; the quotient doesn't depend on a constant
+    linear = q
+    accumulate(linear, w, -(x - z) * (x - zinv))
+    l_point = _commit(srs, divide_by_linear(linear, x))
+    return statement, GramProof(mask, cross, mask_norm, t_point, h_point, r_point, *opened, w_point, l_point)

@@ -1,0 +1,118 @@
+"""Sums over whole updates: products of updates, products with scalars, random combinations.
+
+exact_products   A B^T of 16-bit integers. Through float64: the partial sums of a tile are integers below 2^53, so
+                 exact in any order; tiles are added in int64
+dot_products     <m, u_i>, by the same product with the sixteen 16-bit digits of m's scalars
+square_norm      <m, m>, by the product of these digits with themselves
+fold             m + sum_i alpha_i u_i for alpha_i of 128 bits: their limbs of 43 bits times 16-bit entries add up in
+                 int64 over 32 rows, and each position is reduced modulo P once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from offchain.proving.kernels.build import kernel
+from offchain.proving.kernels.field import P, Words, load_fr, store
+from offchain.proving.kernels.parallel import run, split
+
+__all__ = ["MAX_ROWS", "dot_products", "exact_products", "fold", "square_norm"]
+
+MAX_ROWS = 32  # 32 rows * 2^43 * 2^15 = 2^63: what an accumulator holds
+
+Rows = npt.NDArray[np.int16]
+_Digits = npt.NDArray[np.int16] | npt.NDArray[np.uint16]
+
+# --- products -----------------------------------------------------------------------------------------------------
+
+_COLUMNS = 1 << 14  # of a tile: |partial sum| <= 2^14 * 2^32
+
+
+def exact_products(left: _Digits, right: _Digits) -> npt.NDArray[np.int64]:
+    """int64[n, m]: the products of the rows of left, [n, d], and of right, [m, d]; int16 or uint16, d up to 2^27."""
+    total = np.zeros((len(left), len(right)), np.int64)
+    for start in range(0, left.shape[1], _COLUMNS):
+        tile = slice(start, start + _COLUMNS)
+        total += (left[:, tile].astype(np.float64) @ right[:, tile].astype(np.float64).T).astype(np.int64)
+    return total
+
+
+def _digits(scalars: Words) -> npt.NDArray[np.uint16]:
+    """uint16[16, d]: the digits to base 2^16 of uint64[d, 4]."""
+    return np.ascontiguousarray(scalars).view(np.uint16).T
+
+
+def dot_products(scalars: Words, rows: Rows) -> list[int]:
+    """<scalars, row> modulo P for each row of int16[n, d]; scalars: uint64[d, 4]."""
+    products = exact_products(rows, _digits(scalars))
+    return [sum(int(value) << (16 * k) for k, value in enumerate(row)) % P for row in products]
+
+
+def square_norm(scalars: Words) -> int:
+    """<scalars, scalars> modulo P; scalars: uint64[d, 4]."""
+    digits = _digits(scalars)
+    products = exact_products(digits, digits)
+    return sum(int(value) << (16 * (j + k)) for (j, k), value in np.ndenumerate(products)) % P
+
+
+# --- fold ---------------------------------------------------------------------------------------------------------
+
+_LIMB = 43
+_PART = 512  # positions whose accumulators stay in a core's first cache
+
+
+@intrinsic
+def _add_limbs(typing: Any, base: Any, c0: Any, c1: Any, c2: Any) -> Any:
+    """base + c0 + 2^43 c1 + 2^86 c2 in [0, P), for a base in [0, P) and signed limbs."""
+
+    def emit(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        i256 = args[0].type
+        modulus = ir.Constant(i256, P)
+        total = args[0]  # |the rest| < 2^151: one modulus at most too many or too few
+        for k, limb in enumerate(args[1:]):
+            total = builder.add(total, builder.shl(builder.sext(limb, i256), ir.Constant(i256, _LIMB * k)))
+        negative = builder.icmp_signed("<", total, ir.Constant(i256, 0))
+        total = builder.select(negative, builder.add(total, modulus), total)
+        return builder.select(builder.icmp_unsigned("<", total, modulus), total, builder.sub(total, modulus))
+
+    return base(base, *[types.int64] * 3), emit
+
+
+@kernel
+def _fold(base: Words, rows: Rows, limbs: npt.NDArray[np.int64], out: Words, start: int, end: int) -> None:
+    sums = np.empty((3, _PART), np.int64)
+    for first in range(start, end, _PART):
+        count = min(_PART, end - first)
+        sums[:] = 0
+        for i in range(len(rows)):
+            l0, l1, l2 = limbs[i, 0], limbs[i, 1], limbs[i, 2]
+            for j in range(count):
+                entry = np.int64(rows[i, first + j])
+                sums[0, j] += l0 * entry
+                sums[1, j] += l1 * entry
+                sums[2, j] += l2 * entry
+        for j in range(count):
+            store(out, first + j, _add_limbs(load_fr(base, first + j), sums[0, j], sums[1, j], sums[2, j]))
+
+
+def fold(base: Words, rows: Rows, challenges: Sequence[int]) -> Words:
+    """uint64[d, 4]: base + sum_i challenges[i] rows[i].
+
+    base: uint64[d, 4]. rows: int16[n, d], n up to 32. challenges: below 2^128.
+    """
+    if rows.shape != (len(challenges), len(base)):
+        raise ValueError(f"rows of shape {rows.shape} for {len(challenges)} challenges and {len(base)} entries")
+    if len(rows) > MAX_ROWS or any(not 0 <= challenge < 1 << 128 for challenge in challenges):
+        raise ValueError("fold takes at most 32 rows and challenges of 128 bits")
+    rows = np.ascontiguousarray(rows)
+    limbs = np.array([[c >> (_LIMB * k) & ((1 << _LIMB) - 1) for k in range(3)] for c in challenges], np.int64)
+    out = np.empty_like(base)
+    run(lambda start, end: _fold(base, rows, limbs, out, start, end), split(len(base), 4096))
+    return out

@@ -1,0 +1,318 @@
+"""A whole market on one machine: real contracts on a development chain, real training and proofs, parties played.
+
+market = Market(options, contracts, accounts, folder)
+market.open()                    # contracts, terms, money, seats
+for _ in range(options.rounds):
+    market.play_round()          # submit, deliver, settle, follow: market.rounds grows by one
+result = market.close()          # handover, withdrawals: what `result.json` holds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offchain.market.aggregator import Aggregator
+from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.deployment import deploy
+from offchain.market.errors import MarketError
+from offchain.market.member import ModelCopy
+from offchain.market.owner import Owner
+from offchain.market.terms import FIXED_ONE, ProjectTerms
+from offchain.market.trainer import Schedule, Trainer
+from offchain.proving.srs import Srs
+from offchain.simulation.adversaries import ADVERSARIES, Copier
+from offchain.simulation.options import MarketOptions
+from offchain.storage.embedded import EmbeddedStore
+from offchain.training.local import evaluate, initial_model, train
+from offchain.training.partition import partition_dirichlet
+from offchain.training.quantise import choose_quantum
+from offchain.training.registry import make_task
+from offchain.training.tabular import Tabular
+from offchain.training.task import Samples, Task
+
+__all__ = ["Market", "PartyResult", "RoundResult"]
+
+HONEST = "honest"
+COPIED = "copied"  # trains honestly, and shares its update with a copier
+BITS = 16
+SRS_SIZE = 1 << 17  # the least power of two that the range proof of 16-bit entries fits
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """One settled round. Lists are by trainer; amounts in token units."""
+
+    number: int
+    accuracy: float  # on the test set, after the round
+    learning_rate: float  # of this round
+    agreement: float
+    kept: list[bool]
+    contributions: list[int]
+    credits: list[int]
+    clipped: list[int]  # entries of each update that were clipped
+    prove_s: float
+    gas: dict[str, int]  # by call; of submit and deliver the mean
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {
+            "contributions": [str(c) for c in self.contributions],
+            "credits": [str(c) for c in self.credits],
+        }
+
+
+@dataclass(frozen=True)
+class PartyResult:
+    """What one party withdrew, and how much of it was pay."""
+
+    name: str
+    role: str
+    rows: int  # of data
+    paid: int
+    stake_returned: int
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"paid": str(self.paid), "stake_returned": str(self.stake_returned)}
+
+
+class Market:
+    """Plays one project. `say` is told what is being waited for."""
+
+    def __init__(
+        self,
+        options: MarketOptions,
+        contracts: Any,
+        accounts: Sequence[Any],
+        folder: Path,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        if len(accounts) < options.trainers + 3:
+            raise MarketError(f"{options.trainers + 3} accounts are needed, there are {len(accounts)}")
+        self.options = options
+        self.contracts = contracts
+        self.say = say
+        self.store = EmbeddedStore(folder / "store")
+        self.deployer, self._owner_account, self._aggregator_account, *seats = accounts
+        self._seats = list(seats[: options.trainers])
+        self.rounds: list[RoundResult] = []
+        self.trainers: list[Trainer] = []
+
+    # --- before the first round
+
+    def open(self) -> None:
+        """Deploys, publishes, funds and fills every seat: the first round is collecting when it returns."""
+        options = self.options
+        self.say("loading the data")
+        self.task = _task(options)
+        data = self.task.load()
+        self.test = data.test
+        shares = _shares(data.train, options)
+        model = initial_model(self.task, options.seed)
+        self.say("loading the structured reference string")
+        self.srs = Srs.insecure_cached(SRS_SIZE)
+
+        self.say("deploying the contracts")
+        deployment = deploy(self.contracts, self.deployer, self.srs)
+        self.token = deploy_contract(self.deployer, self.contracts.Token)
+        owner = Owner(
+            self._owner_account, self.contracts, contract_at(self.contracts.Registry, deployment.registry), self.store
+        )
+        schedule = Schedule(options.epochs, options.batch_size)
+        task_digest, model_digest = owner.publish({"task": self.task.describe(), "training": asdict(schedule)}, model)
+        # the owner's pilot: one trainer's worth of training tells how large updates get
+        self.say("training a pilot")
+        pilot = train(
+            self.task,
+            model,
+            shares[0],
+            learning_rate=options.learning_rate,
+            epochs=schedule.epochs,
+            batch_size=schedule.batch_size,
+            seed=options.seed,
+        )
+        terms = ProjectTerms.proposed(
+            token=str(self.token.address),
+            round_reward=options.round_reward,
+            rounds=options.rounds,
+            seats=options.trainers,
+            min_rows=options.policy_terms.least_rows + options.max_excluded,
+            max_excluded=options.max_excluded,
+            dimension=model.size,
+            bits=BITS,
+            quantum=choose_quantum(pilot, BITS),
+            learning_rate=options.learning_rate,
+            policy=deployment.policy,
+            policy_terms=options.policy_terms,
+            policy_gas=contract_at(self.contracts.RoundPolicy, deployment.policy).gas_for(
+                options.policy_terms.rule_number, options.trainers
+            ),
+            aggregators=[str(self._aggregator_account.address)],
+            model=model_digest,
+            task=task_digest,
+        )
+        self._mint(self._owner_account, terms.funds)
+        self.owner = owner
+        self.say("funding the project")
+        self.project = owner.create(terms)
+
+        self.aggregator = Aggregator(self._aggregator_account, self.project, self.contracts, self.store, self.srs)
+        self._mint(self._aggregator_account, terms.aggregator_stake)
+        self.aggregator.accept()
+        self.aggregator.take_turn()
+        self.copy = ModelCopy(self.project, self.store, self.srs)
+        self.accuracy_before = self._accuracy()
+        self.say("enrolling the trainers")
+        self._enrol(shares, schedule)
+
+    def _enrol(self, shares: list[Samples], schedule: Schedule) -> None:
+        for seat, role in enumerate(_roles(self.options)):
+            kind = ADVERSARIES.get(role, Trainer)
+            trainer = kind(
+                self._seats[seat],
+                self.project,
+                self.store,
+                self.srs,
+                self.task,
+                shares[seat],
+                schedule,
+                seed=(self.options.seed * MAX_SEEDS + seat) * MAX_SEEDS,
+            )
+            if isinstance(trainer, Copier):
+                trainer.partner = self.trainers[0]
+                trainer.partner.role = COPIED
+            self.trainers.append(trainer)
+            self._mint(trainer.account, self.project.terms.trainer_stake)
+            trainer.enrol()
+
+    def _mint(self, account: Any, amount: int) -> None:
+        self.token.mint(account, amount, sender=self.deployer)
+
+    # --- rounds
+
+    def play_round(self) -> RoundResult:
+        """One round, from everybody's training to everybody's copy of the new model."""
+        number = len(self.rounds)
+        rate = self.project.status().rate
+        name = f"round {number + 1}"
+        submits, delivers = [], []
+        for i, trainer in enumerate(self.trainers):
+            self.say(f"{name}: trainer {i + 1} of {len(self.trainers)} trains and submits")
+            submits.append(trainer.submit())
+        self.say(f"{name}: delivering")
+        delivers = [trainer.deliver() for trainer in self.trainers]
+        for trainer in self.trainers:
+            trainer.publish()
+        self.say(f"{name}: the aggregator proves and settles")
+        settled = self.aggregator.settle()
+        self.copy.follow()
+
+        settlement = settled.settlement
+        by_seat = {seat: row for row, seat in enumerate(settlement.seats)}
+        rows = [by_seat.get(seat) for seat in range(len(self.trainers))]
+        result = RoundResult(
+            number=number,
+            accuracy=self._accuracy(),
+            learning_rate=rate / FIXED_ONE,
+            agreement=settlement.agreement / FIXED_ONE,
+            kept=[row is not None and settlement.kept[row] for row in rows],
+            contributions=[0 if row is None else settlement.contributions[row] for row in rows],
+            credits=[0 if row is None else settlement.credits[row] for row in rows],
+            clipped=[0 if t.prepared is None else t.prepared.clipped for t in self.trainers],
+            prove_s=round(settled.prove_seconds, 3),
+            gas={
+                "submit": _mean_gas(submits),
+                "deliver": _mean_gas(delivers),
+                "settle": settled.receipt.gas_used,
+            },
+        )
+        self.rounds.append(result)
+        return result
+
+    # --- after the last round
+
+    def close(self) -> dict[str, Any]:
+        """Confirms the last aggregate and withdraws everything that is due, to the parties' own accounts."""
+        self.say("handing over")
+        for trainer in self.trainers:
+            trainer.copy.follow()  # everybody gets the model that they helped to train
+        self.owner.confirm(self.project)
+        self.say("withdrawing")
+        terms = self.project.terms
+        parties = []
+        withdrawals = []
+        for i, trainer in enumerate(self.trainers):
+            parts = self.project.escrow.account_of(trainer.account).parts
+            receipt = trainer.withdraw()
+            withdrawals.append(receipt)
+            returned = parts * terms.trainer_part
+            parties.append(
+                PartyResult(
+                    name=f"trainer-{i + 1}",
+                    role=trainer.role,
+                    rows=len(trainer.data),
+                    paid=self._withdrawn(receipt) - returned,
+                    stake_returned=returned,
+                )
+            )
+        earned = self._withdrawn(self.aggregator.withdraw()) - terms.aggregator_stake
+        refunded = self._withdrawn(self.owner.withdraw(self.project))
+        return {
+            "project": self.project.address,
+            "token": terms.token,
+            "options": asdict(self.options),
+            "dimension": terms.dimension,
+            "reward": str(terms.rounds * terms.round_reward),
+            "funded": str(terms.funds),
+            "refunded": str(refunded),
+            "aggregator_fees": str(earned),
+            "sunk": str(self.project.escrow.sunk()),
+            "left_in_escrow": str(self.token.balanceOf(self.project.address)),
+            "copies_agree": all(np.array_equal(trainer.copy.vector, self.copy.vector) for trainer in self.trainers),
+            "gas_withdraw": _mean_gas(withdrawals),
+            "accuracy_before": self.accuracy_before,
+            "trainers": [party.as_json() for party in parties],
+            "rounds": [result.as_json() for result in self.rounds],
+        }
+
+    def _accuracy(self) -> float:
+        return evaluate(self.task, self.copy.vector, self.test)[1]
+
+    def _withdrawn(self, receipt: Any) -> int:
+        (event,) = receipt.decode_logs(self.project.escrow.Withdrawn)
+        return int(event.amount)
+
+
+MAX_SEEDS = 100  # seeds of parties and rounds don't meet
+
+
+def _task(options: MarketOptions) -> Task:
+    if options.is_table:
+        return make_task(Tabular.name, path=options.task, label=options.label)
+    return make_task(options.task)
+
+
+def _roles(options: MarketOptions) -> list[str]:
+    """By seat: the honest first."""
+    honest = options.trainers - len(options.adversaries)
+    return [HONEST] * honest + list(options.adversaries)
+
+
+def _shares(data: Samples, options: MarketOptions) -> list[Samples]:
+    """Each seat's data. A copier has its partner's, seat 0; seat 1 gets as many rows as seat 0, to compare them by."""
+    roles = _roles(options)
+    own = [seat for seat, role in enumerate(roles) if role != Copier.role]
+    dealt = partition_dirichlet(data.labels.numpy(), len(own), options.alpha, options.seed)
+    rows = dict(zip(own, dealt, strict=True))
+    size = min(len(rows[0]), len(rows[1]))
+    generator = np.random.default_rng(options.seed)
+    for seat in (0, 1):
+        rows[seat] = np.sort(generator.permutation(rows[seat])[:size])
+    return [data.take(rows.get(seat, rows[0])) for seat in range(len(roles))]
+
+
+def _mean_gas(receipts: list[Any]) -> int:
+    return sum(receipt.gas_used for receipt in receipts) // len(receipts)

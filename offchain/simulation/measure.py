@@ -1,0 +1,155 @@
+"""What things cost, as figures: gas of each call of a round, time and memory of a proof."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.market.aggregator import Aggregator
+from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.deployment import deploy
+from offchain.market.owner import Owner
+from offchain.market.terms import QUANTUM_ONE, ProjectTerms
+from offchain.market.trainer import Schedule, Trainer
+from offchain.proving.commitment import commit, random_tail
+from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import hint
+from offchain.proving.verifier import verify
+from offchain.scoring.policy import PolicyTerms
+from offchain.storage.embedded import EmbeddedStore
+from offchain.training.registry import make_task
+
+__all__ = ["STAGES", "measure_gas", "measure_stage"]
+
+# What no verifier of n rows can do without: n + 6 multiplications and additions, a pairing check of two pairs.
+MULTIPLICATION = 6_150
+PAIRING = 113_000
+SRS_SIZE = 1 << 17
+CONTEXT = b"\x01" * 32
+
+
+class _Synthetic(Trainer):
+    """Sends a common signal with noise of its own: what the contracts cost doesn't depend on what is trained."""
+
+    def local_update(self, learning_rate: float, round_: int) -> npt.NDArray[np.float64]:
+        size = self.project.terms.dimension
+        signal = np.random.default_rng(round_).normal(0.0, 2_000.0, size)
+        return signal + np.random.default_rng(self.seed + round_).normal(0.0, 2_000.0, size)
+
+
+def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int, rule: str) -> dict[str, Any]:
+    """Gas of every call of a project with `rows` trainers and two rounds, in transactions; f is 2 if rows allow it."""
+    task = make_task("wine")
+    data = task.load().train
+    model = np.zeros(275)
+    srs = Srs.insecure_cached(SRS_SIZE)
+    deployer, owner_account, aggregator_account, *seats = accounts
+    deployment = deploy(contracts, deployer, srs)
+    token = deploy_contract(deployer, contracts.Token)
+    store = EmbeddedStore(folder)
+    owner = Owner(owner_account, contracts, contract_at(contracts.Registry, deployment.registry), store)
+    task_digest, model_digest = owner.publish({"task": task.describe()}, model)
+    policy_terms = PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2))
+    terms = ProjectTerms.proposed(
+        token=str(token.address),
+        round_reward=10**21,
+        rounds=2,
+        seats=rows,
+        min_rows=rows,
+        max_excluded=0,
+        dimension=model.size,
+        quantum=QUANTUM_ONE,
+        learning_rate=0.1,
+        policy=deployment.policy,
+        policy_terms=policy_terms,
+        policy_gas=contract_at(contracts.RoundPolicy, deployment.policy).gas_for(policy_terms.rule_number, rows),
+        aggregators=[str(aggregator_account.address)],
+        model=model_digest,
+        task=task_digest,
+    )
+    for account in (owner_account, aggregator_account, *seats[:rows]):
+        token.mint(account, 10 * terms.funds, sender=deployer)  # nobody's balance is zero when it withdraws
+    project = owner.create(terms)
+    aggregator = Aggregator(aggregator_account, project, contracts, store, srs)
+    gas: dict[str, Any] = {"accept": aggregator.accept().gas_used, "take_turn": aggregator.take_turn().gas_used}
+    trainers = [
+        _Synthetic(account, project, store, srs, task, data, Schedule(), seed=100 * (i + 1))
+        for i, account in enumerate(seats[:rows])
+    ]
+    gas["enrol"] = max(trainer.enrol().gas_used for trainer in trainers)
+    for number in ("first", "second"):
+        submit = max(trainer.submit().gas_used for trainer in trainers)
+        deliver = max(trainer.deliver().gas_used for trainer in trainers)
+        for trainer in trainers:
+            trainer.publish()
+        settled = aggregator.settle()
+        gas[f"{number}_round"] = {"submit": submit, "deliver": deliver, "settle": settled.receipt.gas_used}
+    gas["confirm"] = owner.confirm(project).gas_used
+    gas["withdraw"] = max(trainer.withdraw().gas_used for trainer in trainers)
+    return {"rows": rows, "rule": rule, **gas, "verifier": _verifier_gas(contracts, deployer, deployment, srs, rows)}
+
+
+def _verifier_gas(contracts: Any, sender: Any, deployment: Any, srs: Srs, rows: int) -> dict[str, int]:
+    updates, tails = _random_updates(rows, 275)
+    statement, proof = prove(srs, CONTEXT, updates, tails)
+    receipt = contract_at(contracts.GramVerifier, deployment.gram_verifier).verify.transact(
+        statement.context,
+        statement.dimension,
+        statement.commitments,
+        statement.gram,
+        proof.as_struct(),
+        hint(srs.tau_g2, statement, proof),
+        sender=sender,
+    )
+    floor = (rows + 6) * MULTIPLICATION + PAIRING
+    return {"transaction": receipt.gas_used, "floor": floor}
+
+
+def _random_updates(rows: int, dimension: int) -> tuple[npt.NDArray[np.int16], list[list[int]]]:
+    updates = np.random.default_rng(rows).integers(-(1 << 15), 1 << 15, (rows, dimension)).astype(np.int16)
+    return updates, [random_tail() for _ in range(rows)]
+
+
+def _commit_one(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
+    return lambda: commit(srs, updates[0], tails[0])
+
+
+def _gram(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
+    return lambda: gram_matrix(updates)
+
+
+def _prove(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
+    commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
+    return lambda: prove(srs, CONTEXT, updates, tails, commitments=commitments)
+
+
+def _verify(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
+    statement, proof = prove(srs, CONTEXT, updates, tails)
+    return lambda: verify(srs.tau_g2, srs.size, statement, proof)
+
+
+STAGES = {"commit": _commit_one, "gram": _gram, "prove": _prove, "verify": _verify}
+
+
+def measure_stage(stage: str, rows: int, dimension: int) -> dict[str, Any]:
+    """One warm run of a stage: wall and CPU seconds, and the process's peak memory in MB."""
+    srs = Srs.insecure_cached(max(SRS_SIZE, dimension + 16))
+    run = STAGES[stage](srs, *_random_updates(rows, dimension))
+    run()  # compiles, and touches the SRS
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    return {
+        "stage": stage,
+        "rows": rows,
+        "dimension": dimension,
+        "wall_s": round(time.perf_counter() - wall, 4),
+        "cpu_s": round(time.process_time() - cpu, 4),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }

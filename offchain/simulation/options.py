@@ -1,0 +1,86 @@
+"""What a simulated market can be asked for, with the reason when it can't be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from offchain.scoring.policy import RULES, PolicyTerms
+from offchain.simulation.adversaries import ADVERSARIES
+
+__all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
+
+MAX_TRAINERS = 32  # seats of an escrow
+MAX_ROUNDS = 64
+DEFAULT_ADVERSARIES = ("flip-labels", "invert", "free-ride", "copy")
+
+
+class OptionError(ValueError):
+    """An option that is not allowed; the message says what is."""
+
+
+@dataclass(frozen=True)
+class MarketOptions:
+    """The default is the demo's market."""
+
+    trainers: int = 8
+    rounds: int = 5
+    seed: int = 1
+    rule: str = "trimmed-cosine"
+    byzantine: int = 2
+    agreement_floor: float = 1 / 16
+    decay: float = 1 / 2
+    learning_rate: float = 0.3
+    task: str = "digits"  # a built-in task, or the path of a CSV file
+    label: str | None = None  # of a CSV file
+    adversaries: tuple[str, ...] = DEFAULT_ADVERSARIES
+    alpha: float = 1.0  # of the Dirichlet shares: the smaller, the more uneven
+    epochs: int = 3
+    batch_size: int = 16
+    round_reward: int = 1_000 * 10**18
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rounds <= MAX_ROUNDS:
+            raise OptionError(f"rounds: 1 to {MAX_ROUNDS}, not {self.rounds}")
+        if self.rule not in RULES:
+            raise OptionError(f"policy: one of {', '.join(RULES)}, not {self.rule}")
+        unknown = [name for name in self.adversaries if name not in ADVERSARIES]
+        if unknown:
+            raise OptionError(f"adversary: one of {', '.join(ADVERSARIES)}, not {unknown[0]}")
+        least = self.policy_terms.least_rows
+        if not least <= self.trainers <= MAX_TRAINERS:
+            raise OptionError(
+                f"trainers: {least} to {MAX_TRAINERS} with byzantine {self.byzantine} (2 f + 3), not {self.trainers}"
+            )
+        if len(self.adversaries) + 2 > self.trainers:
+            raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
+        if self.is_table and self.label is None:
+            raise OptionError("label: a CSV file needs the name of its label column")
+        if not 0.01 <= self.alpha <= 1_000:
+            raise OptionError(f"alpha: 0.01 to 1000, not {self.alpha}")
+        if not 0 < self.learning_rate <= 100:
+            raise OptionError(f"learning rate: above 0 and at most 100, not {self.learning_rate}")
+        if self.epochs < 1 or self.batch_size < 1:
+            raise OptionError("epochs and batch size: at least 1")
+
+    @property
+    def policy_terms(self) -> PolicyTerms:
+        one = 1 << 32
+        try:
+            return PolicyTerms(
+                rule=self.rule,
+                byzantine=self.byzantine,
+                agreement_floor=round(self.agreement_floor * one),
+                decay=round(self.decay * one),
+            )
+        except ValueError as error:
+            raise OptionError(str(error)) from error
+
+    @property
+    def is_table(self) -> bool:
+        return Path(self.task).suffix.lower() == ".csv"
+
+    @property
+    def max_excluded(self) -> int:
+        """One, where that leaves enough rows for the policy."""
+        return min(1, self.trainers - self.policy_terms.least_rows)

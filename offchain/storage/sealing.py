@@ -1,0 +1,186 @@
+"""Sealing a payload to the aggregators of a project, so that nobody else reads it and nobody else can pass it off as
+their own.
+
+The content is encrypted once, under a fresh key, with ChaCha20-Poly1305; the key is encrypted to each recipient with
+HPKE (RFC 9180) in base mode, suite DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305:
+
+    sealed  = header | AEAD(key, content; associated data = info | header)
+    header  = version (1 byte) | recipients n (1 byte) | commitment (32) | n x slot (80)
+    slot_i  = HPKE.Seal(pk_i, info; key)
+    info    = domain tag | chain id (32) | project (20) | round (32) | sender (20)
+
+- *Bound to its place.* Chain, project, round and sender are in `info` and in the associated data. Sealed bytes that
+  somebody copies and delivers under another name, in another round or project, open for nobody; and making new ones
+  would take the content.
+- *One content for all.* ChaCha20-Poly1305 doesn't commit to its key: bytes can be crafted that decrypt under two keys
+  to two contents. The `commitment`, SHA-256 over info and key, rules that out: whoever opens sealed bytes at all has
+  the same key and so the same content.
+- *No forward secrecy, no sender authentication.* Who learns an aggregator's key later can open what was sealed to it:
+  use a key for one project. That the sender is who it says, the chain shows: only the sender could deliver the digest
+  under its name.
+
+Cost: one X25519 exchange a recipient (about 0.1 ms) and one pass over the content. The nonce of the content is zero:
+its key is used once. Reference: RFC 9180, sections 5.1.1 and 6.1; Len, Grubbs, Ristenpart, "Partitioning Oracle
+Attacks" (2021), for the commitment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from offchain.storage.errors import SealingError
+
+__all__ = ["KEY", "MAX_RECIPIENTS", "Envelope", "SealingKey", "check_public_key", "seal", "sealed_size"]
+
+MAX_RECIPIENTS = 8  # aggregators that a project can list
+KEY = 32  # bytes of a key, public or secret
+
+_VERSION = 1
+_DOMAIN = b"meed/sealed-payload/1"
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+_TAG = 16
+_HEAD = 2 + 32
+_SLOT = 32 + KEY + _TAG  # encapsulated key, sealed key, tag
+_NONCE = bytes(12)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Where sealed bytes belong.
+
+    Addresses are "0x" and 40 hex digits, in any case. Raises SealingError for anything else.
+    """
+
+    chain_id: int
+    project: str  # the escrow's address
+    round: int
+    sender: str  # the trainer's address
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.chain_id < 1 << 256 and 0 <= self.round < 1 << 256):
+            raise SealingError("chain id and round are unsigned 256-bit integers")
+        self.info()
+
+    def info(self) -> bytes:
+        """The bytes that HPKE and the AEAD bind: of fixed length, so that no two envelopes share them."""
+        numbers = self.chain_id.to_bytes(32, "big"), self.round.to_bytes(32, "big")
+        return b"".join([_DOMAIN, numbers[0], _address(self.project), numbers[1], _address(self.sender)])
+
+
+class SealingKey:
+    """An aggregator's secret key. `public` (32 bytes) goes on chain. Nothing prints the secret."""
+
+    def __init__(self, secret: X25519PrivateKey) -> None:
+        self._secret = secret
+        self.public: bytes = secret.public_key().public_bytes_raw()
+
+    def __repr__(self) -> str:
+        return f"SealingKey(public={self.public.hex()})"
+
+    @classmethod
+    def generate(cls) -> SealingKey:
+        """A new key from the system's randomness."""
+        return cls(X25519PrivateKey.generate())
+
+    @classmethod
+    def load(cls, path: str | Path) -> SealingKey:
+        """Reads a key from a file that only its owner may use, or raises SealingError."""
+        try:
+            with Path(path).open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise SealingError(f"{path} can be used by others: make it mode 600")
+                text = file.read(2 * KEY + 2)
+            return cls(X25519PrivateKey.from_private_bytes(bytes.fromhex(text.decode("ascii").strip())))
+        except OSError as error:
+            raise SealingError(f"can't read {path}: {error.strerror}") from None
+        except ValueError:
+            raise SealingError(f"{path} holds no sealing key") from None
+
+    def save(self, path: str | Path) -> None:
+        """Writes a new file of mode 600 with the key in hex.
+
+        Raises SealingError if it exists: a key is never overwritten.
+        """
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise SealingError(f"can't write {path}: {error.strerror}") from None
+        with os.fdopen(handle, "w") as file:
+            file.write(self._secret.private_bytes_raw().hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def open(self, sealed: bytes, envelope: Envelope, max_size: int) -> bytes:
+        """The content of at most `max_size` bytes.
+
+        Raises SealingError, one message for whatever is wrong with the bytes.
+        """
+        count = sealed[1] if len(sealed) >= _HEAD and sealed[0] == _VERSION else 0
+        start = _HEAD + count * _SLOT
+        if not 1 <= count <= MAX_RECIPIENTS or not 0 <= len(sealed) - start - _TAG <= max_size:
+            raise SealingError("the payload doesn't open")
+        header, info = sealed[:start], envelope.info()
+        for k in range(_HEAD, start, _SLOT):
+            try:
+                key = _SUITE.decrypt(sealed[k : k + _SLOT], self._secret, info)
+                if hmac.compare_digest(_commitment(key, info), sealed[2:_HEAD]):
+                    return ChaCha20Poly1305(key).decrypt(_NONCE, sealed[start:], info + header)
+            except (InvalidTag, ValueError):
+                continue
+        raise SealingError("the payload doesn't open")
+
+
+def seal(content: bytes, recipients: list[bytes], envelope: Envelope) -> bytes:
+    """Seals a content to 1 to 8 public keys of 32 bytes. Each call gives other bytes: keep them, the CID is of these.
+
+    Raises SealingError, also for a key that can't be sealed to.
+    """
+    if not 1 <= len(recipients) <= MAX_RECIPIENTS:
+        raise SealingError(f"seal to 1 to {MAX_RECIPIENTS} recipients, not {len(recipients)}")
+    info, key = envelope.info(), secrets.token_bytes(KEY)
+    slots = []
+    for public in recipients:
+        check_public_key(public)
+        slots.append(_SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info))
+    header = b"".join([bytes([_VERSION, len(slots)]), _commitment(key, info), *slots])
+    return header + ChaCha20Poly1305(key).encrypt(_NONCE, content, info + header)
+
+
+def sealed_size(size: int, recipients: int = MAX_RECIPIENTS) -> int:
+    """Bytes of a sealed content of `size` bytes: what a reader must be ready to take."""
+    return _HEAD + recipients * _SLOT + size + _TAG
+
+
+def check_public_key(public: bytes) -> None:
+    """Raises SealingError for a public key that nothing can be sealed to:
+
+    wrong length, or a point of small order (RFC 9180, section 7.1.4).
+    """
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        raise SealingError(f"{public.hex()[:64]} is no usable public key") from None
+
+
+def _commitment(key: bytes, info: bytes) -> bytes:
+    return hashlib.sha256(b"meed/sealed-payload/key/1" + info + key).digest()
+
+
+def _address(text: str) -> bytes:
+    try:
+        address = bytes.fromhex(text[2:])
+    except (TypeError, ValueError):
+        address = b""
+    if len(address) != 20 or len(text) != 42 or not text.startswith("0x"):
+        raise SealingError(f"not an address: {text!r}")
+    return address

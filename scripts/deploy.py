@@ -1,0 +1,56 @@
+"""ape run deploy: the contracts that all projects of a network share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from ape import project
+from ape.cli import ConnectedProviderCommand, account_option
+
+from offchain.errors import EXPECTED
+from offchain.market.deployment import deploy
+from offchain.proving.srs import Srs
+
+
+@click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
+@account_option()
+@click.option(
+    "--ptau",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Powers of tau of a public ceremony, in snarkjs' format.",
+)
+@click.option(
+    "--insecure-srs",
+    is_flag=True,
+    help="Make an SRS here instead: who makes it can forge any proof. Development chains alone.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(64, (1 << 27) + 16),
+    default=1 << 17,
+    help="Powers of tau: an update's entries plus 16, at most.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=Path("runs/deployment.json"))
+def cli(account: Any, provider: Any, ptau: Path | None, insecure_srs: bool, size: int, out: Path) -> None:
+    """Deploys verifier, policy, term limits, escrow implementation and registry."""
+    network = provider.network
+    if (ptau is None) == (not insecure_srs):
+        raise click.UsageError("give either --ptau FILE or --insecure-srs")
+    if insecure_srs and not network.is_dev:
+        raise click.UsageError(f"an insecure SRS is refused on {network.choice}: give --ptau FILE")
+    click.echo(f"Network {network.choice}, chain id {provider.chain_id}, from {account.address}, {size} powers of tau")
+    if not network.is_dev:
+        click.confirm("Deploy?", abort=True)
+    try:
+        srs = Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size)
+        deployment = deploy(project, account, srs)
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"network": network.choice, "srs_size": size, **deployment.as_dict()}, indent=1) + "\n")
+    for name, address in deployment.as_dict().items():
+        click.echo(f"{name:16} {address}")
+    click.echo(f"Written to {out}")

@@ -1,0 +1,159 @@
+"""ape run simulate: a whole market on a development chain, from funding to payout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+from ape import accounts, project
+from ape.cli import ConnectedProviderCommand
+from ape.logging import LogLevel
+from ape.logging import logger as ape_logger
+from rich.console import Console
+from rich.table import Table
+
+from offchain.errors import EXPECTED
+from offchain.scoring.policy import RULES
+from offchain.simulation.adversaries import ADVERSARIES
+from offchain.simulation.market import Market, RoundResult
+from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
+from offchain.training.registry import task_names
+
+DEFAULT = MarketOptions()
+UNIT = Decimal(10) ** 18
+
+
+@click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
+@click.option(
+    "--trainers", type=click.IntRange(3, MAX_TRAINERS), default=DEFAULT.trainers, help="How many, adversaries included."
+)
+@click.option("--rounds", type=click.IntRange(1, 64), default=DEFAULT.rounds)
+@click.option("--seed", type=int, default=DEFAULT.seed, help="Of data shares, initial model and training.")
+@click.option("--policy", "rule", type=click.Choice(RULES), default=DEFAULT.rule, help="How outliers are removed.")
+@click.option("--byzantine", type=click.IntRange(0, 14), default=DEFAULT.byzantine, help="f: how many may be hostile.")
+@click.option(
+    "--agreement-floor",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.agreement_floor,
+    help="Below this mean cosine the rate decays.",
+)
+@click.option("--decay", type=click.FloatRange(0, 1), default=DEFAULT.decay, help="Of the learning rate.")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=DEFAULT.learning_rate,
+    help="Of the first round.",
+)
+@click.option("--data", "task", default=DEFAULT.task, help=f"{', '.join(task_names())}, or a CSV file.")
+@click.option("--label", default=None, help="The label column of a CSV file.")
+@click.option(
+    "--adversary",
+    "adversaries",
+    type=click.Choice([*ADVERSARIES, "none"]),
+    multiple=True,
+    default=DEFAULT_ADVERSARIES,
+    help="Repeat for several; they take the last seats.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0.01, 1_000),
+    default=DEFAULT.alpha,
+    help="Dirichlet shares: smaller is more uneven.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=DEFAULT.epochs, help="Of local training, each round.")
+@click.option("--batch-size", type=click.IntRange(1), default=DEFAULT.batch_size)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/demo"), help="Where results go."
+)
+def cli(out: Path, adversaries: tuple[str, ...], **chosen: Any) -> None:
+    """Plays a whole market on one machine: real contracts, training and proofs."""
+    console = Console(width=100)
+    if ape_logger.level == LogLevel.INFO:
+        ape_logger.set_level(LogLevel.WARNING)  # a line for each of a hundred transactions tells a person nothing
+    try:
+        options = MarketOptions(adversaries=tuple(a for a in adversaries if a != "none"), **chosen)
+        fresh(out / "store")
+        with console.status("starting") as status:
+            market = Market(options, project, accounts.test_accounts, out, say=lambda text: status.update(text))
+            market.open()
+            console.print(
+                f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "
+                f"{tokens(market.project.terms.funds)} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
+            )
+            for _ in range(options.rounds):
+                console.print(round_table(market, market.play_round()))
+            result = market.close()
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+    console.print(payout_table(result))
+    # drawn last, and imported here: figures take longer to load than the rest of the command
+    from offchain.simulation.report import render
+
+    (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / "report.html").write_text(render(result))
+    console.print(f"Results: {out / 'result.json'}, {out / 'report.html'}")
+
+
+def fresh(folder: Path) -> None:
+    """Removes what an earlier run left on its own store."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def round_table(market: Market, result: RoundResult) -> Table:
+    gas = ", ".join(f"{call} {amount:,}" for call, amount in result.gas.items())
+    accuracy = f"test accuracy {100 * result.accuracy:.1f} %"
+    table = Table(
+        title=f"Round {result.number + 1}: {accuracy}, rate {result.learning_rate:.4g}",
+        caption=f"proof {result.prove_s:.2f} s; gas: {gas}",
+        title_justify="left",
+        caption_justify="left",
+        min_width=84,
+    )
+    for column, justify in (
+        ("trainer", "left"),
+        ("role", "left"),
+        ("kept", "left"),
+        ("contribution", "right"),
+        ("credit", "right"),
+    ):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    total = sum(result.contributions) or 1
+    for i, trainer in enumerate(market.trainers):
+        table.add_row(
+            f"trainer-{i + 1}",
+            trainer.role,
+            "yes" if result.kept[i] else "[red]removed[/]",
+            f"{100 * result.contributions[i] / total:.1f} %",
+            tokens(result.credits[i]),
+        )
+    return table
+
+
+def payout_table(result: dict[str, Any]) -> Table:
+    table = Table(
+        title="Withdrawn from the escrow",
+        caption=f"sunk {tokens(result['sunk'])}, left in the escrow {tokens(result['left_in_escrow'])}",
+        title_justify="left",
+        caption_justify="left",
+        min_width=84,
+    )
+    for column in ("party", "role", "rows of data"):
+        table.add_column(column)
+    for column in ("paid", "stake returned"):
+        table.add_column(column, justify="right")
+    for t in result["trainers"]:
+        table.add_row(t["name"], t["role"], str(t["rows"]), tokens(t["paid"]), tokens(t["stake_returned"]))
+    table.add_section()
+    table.add_row("aggregator", "", "", tokens(result["aggregator_fees"]), "")
+    table.add_row("owner", "", "", "", tokens(result["refunded"]))
+    return table
+
+
+def tokens(amount: int | str) -> str:
+    return f"{Decimal(amount) / UNIT:,.2f}"

@@ -1,0 +1,121 @@
+"""A small market through the code of the demo: real contracts, training and proofs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from offchain.simulation.market import Market
+from offchain.simulation.options import MarketOptions, OptionError
+from offchain.simulation.report import render
+from offchain.storage.errors import PayloadError
+from offchain.storage.payload import payload_from_bytes
+
+ROUNDS = 3
+
+
+@pytest.fixture(scope="module")
+def market(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Market:
+    market = Market(MarketOptions(rounds=ROUNDS), project, accounts, tmp_path_factory.mktemp("market"))
+    market.open()
+    for _ in range(ROUNDS):
+        market.play_round()
+    return market
+
+
+@pytest.fixture(scope="module")
+def result(market: Market) -> dict[str, Any]:
+    return json.loads(json.dumps(market.close()))
+
+
+def seats_of(result: dict[str, Any], role: str) -> list[int]:
+    return [seat for seat, t in enumerate(result["trainers"]) if t["role"] == role]
+
+
+def test_market__inverted_inflated_updates__removed_in_every_round_and_unpaid(result: dict[str, Any]) -> None:
+    (seat,) = seats_of(result, "invert")
+    assert [r["kept"][seat] for r in result["rounds"]] == [False] * ROUNDS
+    assert result["trainers"][seat]["paid"] == "0"
+
+
+def test_market__free_rider__earns_next_to_nothing(result: dict[str, Any]) -> None:
+    honest = min(int(result["trainers"][seat]["paid"]) for seat in seats_of(result, "honest"))
+    (seat,) = seats_of(result, "free-ride")
+    assert int(result["trainers"][seat]["paid"]) < honest // 20
+
+
+def test_market__one_update_from_two_accounts__each_earns_less_than_an_honest_trainer_with_as_much_data(
+    result: dict[str, Any],
+) -> None:
+    (copier,), (copied,) = seats_of(result, "copy"), seats_of(result, "copied")
+    partner, alone = result["trainers"][copied], result["trainers"][1]
+    assert partner["rows"] == alone["rows"] == result["trainers"][copier]["rows"]
+    assert alone["role"] == "honest"
+    for seat in (copied, copier):
+        assert int(result["trainers"][seat]["paid"]) < int(alone["paid"])
+
+
+def test_market__honest_majority__model_learns(market: Market, result: dict[str, Any]) -> None:
+    accuracies = [r["accuracy"] for r in result["rounds"]]
+    assert market.accuracy_before < 0.3
+    assert accuracies[-1] > 0.7
+
+
+def test_market__closed__every_copy_of_the_model_is_the_same(result: dict[str, Any]) -> None:
+    assert result["copies_agree"] is True
+
+
+def test_market__closed__money_is_conserved(market: Market, result: dict[str, Any]) -> None:
+    terms = market.project.terms
+    credits = [[int(c) for c in r["credits"]] for r in result["rounds"]]
+    for seat, trainer in enumerate(result["trainers"]):
+        assert int(trainer["paid"]) == sum(by_seat[seat] for by_seat in credits)
+    paid_out = sum(int(t["paid"]) for t in result["trainers"])
+    others = sum(int(result[name]) for name in ("refunded", "aggregator_fees", "sunk"))
+    assert paid_out + others == int(result["funded"]) == terms.funds
+    assert result["left_in_escrow"] == result["sunk"]
+    assert paid_out <= int(result["reward"]) == ROUNDS * terms.round_reward
+
+
+def test_market__result__has_what_readers_rely_on(result: dict[str, Any]) -> None:
+    assert {"reward", "refunded", "trainers", "rounds"} <= result.keys()
+    for trainer in result["trainers"]:
+        assert {"name", "role", "paid"} <= trainer.keys()
+    for r in result["rounds"]:
+        assert {"accuracy", "learning_rate", "kept", "contributions", "credits", "prove_s", "gas"} <= r.keys()
+        assert len(r["kept"]) == len(r["contributions"]) == len(r["credits"]) == len(result["trainers"])
+        assert r["gas"].keys() == {"submit", "deliver", "settle"}
+
+
+def test_report__of_a_market__shows_four_figures_and_every_trainer(result: dict[str, Any]) -> None:
+    page = render(result)
+    assert page.count("<svg") == 4
+    for trainer in result["trainers"]:
+        assert f"{trainer['name']} ({trainer['role']})" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trainers": 6}, "trainers: 7 to 32 with byzantine 2"),
+        ({"rule": "median"}, "policy: one of trimmed-cosine, multi-krum, none"),
+        ({"adversaries": ("invert", "lie")}, "adversary: one of flip-labels, invert, free-ride, copy, not lie"),
+        ({"adversaries": ("invert",) * 7}, "adversaries: at most 6 of 8 trainers"),
+        ({"rounds": 65}, "rounds: 1 to 64, not 65"),
+        ({"task": "data.csv"}, "label: a CSV file needs"),
+    ],
+)
+def test_options__not_allowed__says_what_is(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message.replace("(", r"\(")):
+        MarketOptions(**changes)
+
+
+def test_market__folder__holds_sealed_payloads_only(market: Market, result: dict[str, Any]) -> None:
+    """No update in the clear is on the store: whatever was delivered doesn't parse as a payload."""
+    terms = market.project.terms
+    for delivery in market.project.deliveries(0):
+        data = market.store.get(delivery.cid, 1 << 20)
+        with pytest.raises(PayloadError):
+            payload_from_bytes(data, terms.dimension, terms.bits)

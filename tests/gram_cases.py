@@ -1,0 +1,119 @@
+"""Statements of the Gram proof that verify: those of tests/vectors, and one made of zeros.
+
+gram.json has what a market makes, with its witness. gram_edges.json has what it never does and a verifier must accept
+all the same: a mask of zeros, entries of the Gram matrix at their bound, a commitment to nothing.
+
+The transcript up to z is here too, so that a test can change a statement and still give the hint that fits.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eth_abi import encode
+from eth_utils import keccak
+from py_ecc import bn128
+
+P = bn128.curve_order
+TAIL = 8
+DOMAIN = keccak(b"meed/gram-proof/1")
+
+POINTS = ("mask", "t", "h", "r", "w", "l")
+SCALARS = ("mask_norm", "a_z", "a_zinv", "t_z", "t_zinv", "h_z")
+
+Point = tuple[int, int]
+IDENTITY: Point = (0, 0)
+
+
+@dataclass(frozen=True)
+class GramCase:
+    """A statement, its proof and the key that it is for: all that `verify` and a deployment are given."""
+
+    name: str
+    tau_g2: tuple[int, ...]  # EVM order
+    srs_size: int
+    context: bytes
+    dimension: int
+    commitments: list[Point]
+    gram: list[int]
+    proof: dict[str, Any]
+    hint: int
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of `GramVerifier.verify`, in order."""
+        return self.context, self.dimension, self.commitments, self.gram, self.proof, self.hint
+
+    def with_proof(self, **fields: Any) -> GramCase:
+        return replace(self, proof=self.proof | fields)
+
+    def with_right_hint(self) -> GramCase:
+        return replace(self, hint=hint_of(challenge_z(self)))
+
+
+def load_cases() -> list[GramCase]:
+    """The vectors, in the order of the files."""
+    folder = Path(__file__).parent / "vectors"
+    return [
+        _case(vector)
+        for name in ("gram.json", "gram_edges.json")
+        for vector in json.loads((folder / name).read_text())["cases"]
+    ]
+
+
+def case_named(name: str) -> GramCase:
+    return next(case for case in load_cases() if case.name == name)
+
+
+def zero_case(like: GramCase, rows: int) -> GramCase:
+    """Zero vectors without tails, masked by zero: it proves a true statement, and every point of it is the identity."""
+    proof = dict.fromkeys(POINTS, IDENTITY) | dict.fromkeys(SCALARS, 0) | {"cross": [0] * rows}
+    gram = [0] * (rows * (rows + 1) // 2)
+    zero = replace(like, name="zero", commitments=[IDENTITY] * rows, gram=gram, proof=proof)
+    return zero.with_right_hint()
+
+
+def challenge_z(case: GramCase) -> int:
+    """z, from the protocol's transcript."""
+    proof = case.proof
+    key = _digest(["bytes32", "uint256", "uint256[4]"], [DOMAIN, TAIL, case.tau_g2])
+    state = _digest(
+        ["bytes32", "bytes32", "uint256", "uint256[2][]", "int256[]"],
+        [key, case.context, case.dimension, case.commitments, case.gram],
+    )
+    state = _digest(
+        ["bytes32", "uint256[2]", "uint256[]", "uint256"], [state, proof["mask"], proof["cross"], proof["mask_norm"]]
+    )
+    state = _digest(["bytes32", *["uint256[2]"] * 3], [state, proof["t"], proof["h"], proof["r"]])
+    return int.from_bytes(state, "big") % P
+
+
+def hint_of(z: int) -> int:
+    return pow(z * (1 - z * z), -1, P)
+
+
+def _case(vector: dict[str, Any]) -> GramCase:
+    proof = {field: _numbers(value) for field, value in vector["proof"].items()}
+    return GramCase(
+        name=vector["name"],
+        tau_g2=_numbers(vector["tau_g2"]),
+        srs_size=vector["srs_size"],
+        context=bytes.fromhex(vector["context"].removeprefix("0x")),
+        dimension=vector["dimension"],
+        commitments=[_numbers(point) for point in vector["commitments"]],
+        gram=[int(entry) for entry in vector["gram"]],
+        proof=proof | {"cross": list(proof["cross"])},
+        hint=int(vector["hint"], 0),
+    )
+
+
+def _numbers(value: Any) -> Any:
+    """Hexadecimal to integers; lists become tuples."""
+    return int(value, 0) if isinstance(value, str) else tuple(_numbers(item) for item in value)
+
+
+def _digest(types: list[str], values: list[Any]) -> bytes:
+    return keccak(encode(types, values))

@@ -1,0 +1,25 @@
+"""The cases of tests/gram_cases.py in this package's types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from offchain.proving.transcript import GramProof, GramStatement
+from tests.gram_cases import GramCase
+
+ROOT = Path(__file__).parents[3]
+
+
+def load_vectors() -> list[dict[str, Any]]:
+    """The vectors that come with their witness, as they are in the file."""
+    return json.loads((ROOT / "tests" / "vectors" / "gram.json").read_text())["cases"]
+
+
+def statement_of(case: GramCase) -> GramStatement:
+    return GramStatement(case.context, case.dimension, tuple(case.commitments), tuple(case.gram))
+
+
+def proof_of(case: GramCase) -> GramProof:
+    return GramProof(**(case.proof | {"cross": tuple(case.proof["cross"])}))

@@ -1,0 +1,170 @@
+"""The prover: bit for bit the reference's proofs, and what it refuses."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offchain.proving.commitment import TAIL, commit, random_tail
+from offchain.proving.errors import InputError, Rejected
+from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import GramProof, GramStatement
+from offchain.proving.verifier import verify
+from tests.gram_cases import case_named
+from tests.offchain.proving.cases import load_vectors, proof_of, statement_of
+from tests.offchain.proving.reference import TAU
+
+CONTEXT = bytes(range(32))
+
+
+@pytest.fixture(autouse=True)
+def by_trapdoor(trapdoor: Callable[[int], None]) -> None:
+    """Proofs over the SRS of TAU are verified without pairings, which test_verifier.py is for."""
+    trapdoor(TAU)
+
+
+def prove_vector(vector: dict[str, Any]) -> tuple[GramStatement, GramProof]:
+    draws = iter(vector["mask"])
+    return prove(
+        Srs.insecure(vector["srs_size"], int(vector["tau"], 16)),
+        bytes.fromhex(vector["context"][2:]),
+        np.array(vector["heads"], np.int16),
+        [[int(value, 16) for value in tail] for tail in vector["tails"]],
+        random=lambda bound: int(next(draws), 16),
+    )
+
+
+@pytest.mark.parametrize("vector", load_vectors(), ids=lambda vector: vector["name"])
+def test_prove__witness_of_a_vector__gives_its_statement_and_proof(vector: dict[str, Any]) -> None:
+    case = case_named(vector["name"])
+    assert prove_vector(vector) == (statement_of(case), proof_of(case))
+
+
+def updates_of(n: int, d: int) -> np.ndarray:
+    return np.random.default_rng(n + d).integers(-(2**15), 2**15, (n, d)).astype(np.int16)
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 17), (32, 48), (3, 4096), (3, 4097), (2, 4984)], ids=lambda value: str(value))
+def test_prove__with_its_own_mask__verifies(srs: Srs, n: int, d: int) -> None:
+    updates, tails = updates_of(n, d), [random_tail() for _ in range(n)]
+    statement, proof = prove(srs, CONTEXT, updates, tails)
+    assert statement.commitments == tuple(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True))
+    verify(srs.tau_g2, srs.size, statement, proof)
+
+
+def test_prove__zero_updates_without_tails__verifies(srs: Srs) -> None:
+    statement, proof = prove(srs, CONTEXT, np.zeros((2, 18), np.int16), [[0] * TAIL] * 2)
+    assert statement.commitments == ((0, 0), (0, 0))
+    verify(srs.tau_g2, srs.size, statement, proof)
+
+
+def test_prove__without_mask_and_tails__gives_identities_and_verifies(srs: Srs) -> None:
+    statement, proof = prove(srs, CONTEXT, np.zeros((2, 18), np.int16), [[0] * TAIL] * 2, random=lambda bound: 0)
+    assert set(proof.points) == {(0, 0)}
+    verify(srs.tau_g2, srs.size, statement, proof)
+
+
+def test_prove__twice__has_fresh_masks(srs: Srs) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    (first, one), (second, other) = (prove(srs, CONTEXT, updates, tails) for _ in range(2))
+    assert first == second
+    assert not set(one.points) & set(other.points)
+    assert not set(one.scalars) & set(other.scalars)
+
+
+def test_prove__known_commitments__arent_computed_again(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    known = [commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True)]
+    monkeypatch.setattr("offchain.proving.gram.commit", lambda *_: pytest.fail("committed again"))
+    statement, proof = prove(srs, CONTEXT, updates, tails, commitments=known)
+    assert statement.commitments == tuple(known)
+    verify(srs.tau_g2, srs.size, statement, proof)
+
+
+def test_prove__wrong_commitment__doesnt_verify(srs: Srs) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    known = [commit(srs, updates[0], tails[0]), commit(srs, updates[0], tails[1])]
+    with pytest.raises(Rejected, match="pairing check failed"):
+        verify(srs.tau_g2, srs.size, *prove(srs, CONTEXT, updates, tails, commitments=known))
+
+
+def test_prove__strided_updates__count_their_own_entries(srs: Srs) -> None:
+    updates, tails = updates_of(4, 40)[::2, ::-2], [random_tail() for _ in range(2)]
+    verify(srs.tau_g2, srs.size, *prove(srs, CONTEXT, updates, tails))
+
+
+def test_prove__arguments__stay_as_they_are(srs: Srs) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    before = updates.copy(), [list(tail) for tail in tails], srs.g1.copy()
+    prove(srs, CONTEXT, updates, tails)
+    assert np.array_equal(updates, before[0])
+    assert tails == before[1]
+    assert np.array_equal(srs.g1, before[2])
+
+
+def test_prove__in_several_threads__gives_the_same_proofs() -> None:
+    vectors = load_vectors()[:5]
+    results: dict[str, Any] = {}
+    threads = [
+        threading.Thread(target=lambda v=vector: results.update({v["name"]: prove_vector(v)})) for vector in vectors
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for vector in vectors:
+        case = case_named(vector["name"])
+        assert results[vector["name"]] == (statement_of(case), proof_of(case))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"updates": updates_of(1, 16)}, "no proof for 1 updates of 16 entries"),
+        ({"updates": updates_of(4, 19)}, "no proof for 4 updates of 19 entries"),
+        ({"updates": updates_of(2, 4985)}, "no proof for 2 updates of 4985 entries with an SRS of 5000 powers"),
+        ({"updates": updates_of(33, 60)}, "no proof for 33 updates"),
+        ({"updates": updates_of(1, 20)[:0]}, "no proof for 0 updates"),
+        ({"updates": updates_of(1, 20)[0]}, "of shape"),
+        ({"updates": updates_of(2, 20).astype(np.int32)}, "not int32"),
+        ({"context": bytes(31)}, "context of 32 bytes"),
+        ({"tails": [[1] * TAIL]}, "a tail of 8"),
+        ({"tails": [[1] * TAIL, [1] * 7]}, "a tail of 8"),
+        ({"commitments": [(1, 2)]}, "one commitment for each"),
+    ],
+)
+def test_prove__what_cant_be_proved__raises(srs: Srs, changes: dict[str, Any], error: str) -> None:
+    arguments = {"context": CONTEXT, "updates": updates_of(2, 20), "tails": [[1] * TAIL] * 2} | changes
+    with pytest.raises(InputError, match=error):
+        prove(srs, **arguments)
+
+
+@pytest.mark.parametrize("d", [1, 20, 16_385])
+def test_gram_matrix__random__equals_python(d: int) -> None:
+    updates = updates_of(5, d)
+    rows = updates.tolist()
+    expected = [sum(a * b for a, b in zip(rows[i], rows[j], strict=True)) for i in range(5) for j in range(i, 5)]
+    gram = gram_matrix(updates)
+    assert gram == expected
+    assert all(type(entry) is int for entry in gram)
+
+
+def test_gram_matrix__extremes_at_millions_of_entries__is_exact() -> None:
+    """An entry of 2^51.6, with an odd last product: float32, int32 and a naive float64 sum of 2^53 would each show."""
+    d = 3_300_001
+    updates = np.full((2, d), -(2**15), np.int16)
+    updates[1] = 2**15 - 1
+    updates[:, -1] = 1
+    low, high = -(2**15), 2**15 - 1
+    assert gram_matrix(updates) == [(d - 1) * low * low + 1, (d - 1) * low * high + 1, (d - 1) * high * high + 1]
+
+
+def test_gram_matrix__of_longer_than_is_exact__raises() -> None:
+    endless = np.lib.stride_tricks.as_strided(np.zeros(1, np.int16), (1, 2**27 + 1), (0, 0))
+    with pytest.raises(InputError, match=r"at most 2\^27"):
+        gram_matrix(endless)

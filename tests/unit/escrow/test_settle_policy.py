@@ -1,0 +1,188 @@
+"""A policy that does anything but answer soundly counts every row the same, and costs the aggregator nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ape
+import pytest
+from eth_abi import encode
+from eth_utils import keccak
+from web3.exceptions import ContractLogicError
+
+from tests.escrow_driver import ONE, ProjectDriver, outcome_bytes
+
+REVERT, BURN, GAUGE = 2, 3, 4  # modes of the mock
+GOOD = {"kept": 0b1111, "weights": [ONE] * 4, "contributions": [1, 2, 3, 4], "next_rate": 5}
+
+
+def answer(**changes: Any) -> bytes:
+    return outcome_bytes(**GOOD | changes)
+
+
+def settled(project: ProjectDriver, **changes: Any) -> dict[str, Any]:
+    """What the event says."""
+    return dict(project.events(project.settle(**changes)))["Settled"]
+
+
+def check_counts_all_the_same(project: ProjectDriver, **changes: Any) -> None:
+    rate = project.escrow.rate()
+    with project.moves() as moved:
+        fields = settled(project, **changes)
+    rows = len(fields["weights"])
+    assert fields["policy_failed"]
+    assert fields["weights"] == [ONE] * rows
+    assert fields["contributions"] == [1] * rows
+    assert fields["kept"] == 2**rows - 1
+    assert (fields["agreement"], fields["rate"]) == (0, rate)
+    assert project.escrow.rate() == rate
+    payable = 1_000_003 * rows // 4
+    assert fields["credits"] == [payable // rows] * rows
+    assert moved["pending"] == 200_017 - (4 - rows) * 50_021
+
+
+BAD_ANSWERS = {
+    "nothing": b"",
+    "one byte": b"\x01",
+    "a word short": answer()[:-32],
+    "a byte short": answer()[:-1],
+    "a byte long": answer() + b"\x00",
+    "a word long": answer() + b"\x00" * 32,
+    "much too long": answer() + b"\x00" * 1900,
+    "weight above one": answer(weights=[ONE, ONE + 1, ONE, ONE]),
+    "weight of 2^256 - 1": answer(weights=[2**256 - 1, ONE, ONE, ONE]),
+    "contribution 2^150": answer(contributions=[1, 2, 3, 2**150]),
+    "contribution 2^256 - 1": answer(contributions=[2**256 - 1, 2, 3, 4]),
+    "removed row with weight": answer(kept=0b1110, contributions=[0, 2, 3, 4]),
+    "removed row with contribution": answer(kept=0b1110, weights=[0, ONE, ONE, ONE]),
+    "weight beyond the rows": answer(weights=[ONE] * 5),
+    "contribution in the last word": answer(contributions=[1] * 4 + [0] * 27 + [1]),
+    "kept bit beyond the rows": answer(kept=0b11111),
+    "highest kept bit": answer(kept=0b1111 | 1 << 255),
+    "rate 0": answer(next_rate=0),
+    "rate 2^64": answer(next_rate=2**64),
+}
+
+
+@pytest.mark.parametrize("told", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
+def test_settle__policy_answers_nonsense__all_rows_count_the_same(
+    scoring: ProjectDriver, owner: Any, told: bytes
+) -> None:
+    scoring.policy.set_answer(told, sender=owner)
+    check_counts_all_the_same(scoring)
+
+
+@pytest.mark.parametrize("mode", [REVERT, BURN], ids=["reverts", "burns its gas"])
+def test_settle__policy_does_not_answer__all_rows_count_the_same(scoring: ProjectDriver, owner: Any, mode: int) -> None:
+    scoring.policy.set_mode(mode, sender=owner)
+    check_counts_all_the_same(scoring)
+
+
+def test_settle__policy_fails_and_one_is_excluded__the_others_count_the_same(
+    scoring: ProjectDriver, owner: Any
+) -> None:
+    scoring.policy.set_mode(REVERT, sender=owner)
+    check_counts_all_the_same(scoring, excluded=[1])
+
+
+GOOD_ANSWERS = {
+    "weights of one and less": {"weights": [ONE, ONE - 1, 1, 0]},
+    "contribution 2^150 - 1": {"contributions": [2**150 - 1] * 4},
+    "all removed": {"kept": 0, "weights": [0] * 4, "contributions": [0] * 4},
+    "kept without weight or contribution": {"weights": [0] * 4, "contributions": [0] * 4},
+    "rate 1": {"next_rate": 1},
+    "rate 2^64 - 1": {"next_rate": 2**64 - 1},
+    "any agreement": {"agreement": 2**256 - 1},
+}
+
+
+@pytest.mark.parametrize("changes", GOOD_ANSWERS.values(), ids=GOOD_ANSWERS.keys())
+def test_settle__policy_answers_at_a_limit__is_believed(
+    scoring: ProjectDriver, owner: Any, changes: dict[str, Any]
+) -> None:
+    expected = GOOD | {"agreement": 0} | changes
+    scoring.policy.set_answer(answer(**changes), sender=owner)
+    fields = settled(scoring)
+    assert not fields["policy_failed"]
+    for name in ("kept", "weights", "contributions", "agreement"):
+        assert fields[name] == expected[name]
+    assert fields["rate"] == scoring.escrow.rate() == expected["next_rate"]
+
+
+def test_settle__policy__is_asked_about_these_very_arguments(scoring: ProjectDriver, owner: Any) -> None:
+    """Rows that are left, the matrix that was proved, params of the terms, the running rate."""
+    scoring.policy.set_answer(answer(kept=0b111, weights=[ONE] * 3, contributions=[1, 2, 3]), sender=owner)
+    gram = [6, -5, 4, -3, 2, -1]
+    types = ["uint256", "int256[]", "bytes", "uint256"]
+    question = keccak(encode(types, [3, gram, b"params", scoring.terms["rate"]]))
+    scoring.policy.set_question(question, sender=owner)
+    fields = settled(scoring, excluded=[0], gram=gram)
+    assert (fields["policy_failed"], fields["contributions"]) == (False, [1, 2, 3])
+
+
+def test_settle__next_round__policy_is_asked_with_the_new_rate(scoring: ProjectDriver, owner: Any) -> None:
+    scoring.policy.set_answer(answer(next_rate=12_345), sender=owner)
+    scoring.settle()
+    question = keccak(encode(["uint256", "int256[]", "bytes", "uint256"], [4, [1] * 10, b"params", 12_345]))
+    scoring.policy.set_question(question, sender=owner)
+    scoring.to_scoring()
+    assert not settled(scoring)["policy_failed"]
+
+
+# --- gas
+
+
+def least_gas(settles: Callable[[int], bool], low: int, high: int) -> int:
+    """Smallest limit with which it settles, to a thousand."""
+    while high - low > 1_000:
+        middle = (low + high) // 2
+        low, high = (low, middle) if settles(middle) else (middle, high)
+    return high
+
+
+@pytest.fixture
+def arguments(scoring: ProjectDriver) -> list[Any]:
+    """Of a sound settle."""
+    return list(scoring.settle_arguments().values())
+
+
+@pytest.mark.parametrize("gas", [300_000, 700_000, 1_000_000, 1_100_000])
+def test_settle__too_little_gas_for_the_policy__reverts_and_changes_nothing(
+    scoring: ProjectDriver, owner: Any, aggregator: Any, arguments: list[Any], gas: int
+) -> None:
+    """Whoever sends little gas can't make an honest policy fail."""
+    scoring.policy.set_answer(answer(), sender=owner)
+    with scoring.moves() as moved, ape.reverts("escrow: too little gas for the policy"):
+        scoring.escrow.settle(*arguments, sender=aggregator, gas=gas)
+    assert moved == {}
+    assert scoring.phase == "scoring"
+
+
+def test_settle__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
+    scoring: ProjectDriver, owner: Any, aggregator: Any, arguments: list[Any]
+) -> None:
+    """The mock tells what it got. At the least limit that passes the check it got as much as with plenty."""
+    scoring.policy.set_answer(answer(), sender=owner)
+    scoring.policy.set_mode(GAUGE, sender=owner)
+
+    call = {
+        "from": aggregator.address,
+        "to": scoring.escrow.address,
+        "data": scoring.escrow.settle.encode_input(*arguments),
+    }
+
+    def settles(gas: int) -> bool:
+        try:
+            scoring.chain.provider.web3.eth.call(call | {"gas": gas})
+        except ContractLogicError:
+            return False
+        return True
+
+    with scoring.chain.isolate():
+        plenty = settled(scoring)
+    gas = least_gas(settles, 1_000_000, 3_000_000)
+    receipt = scoring.escrow.settle(*arguments, sender=aggregator, gas=gas)
+    tight = dict(scoring.events(receipt))["Settled"]
+    assert tight == plenty
+    assert 900_000 < tight["agreement"] <= 1_000_000

@@ -1,0 +1,96 @@
+"""status, the views of the ledger, and how they change with the clock alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.escrow_driver import ProjectDriver
+
+R, FEE, PART, STAKE = 1_000_003, 200_017, 50_021, 1_100_009
+NOBODY = "0x" + "00" * 20
+
+
+def test_status__new_project__waits_for_aggregators(accepting: ProjectDriver) -> None:
+    [created] = accepting.escrow.Created.query("*")["event_arguments"]
+    status = accepting.status
+    assert tuple(status) == (1, created["accept_by"], 0, NOBODY, False, 0, 0, 0, 0, 0, accepting.rate)
+
+
+def test_status__enrolling__tells_the_enrolment_deadline(enrolling: ProjectDriver) -> None:
+    [created] = enrolling.escrow.Created.query("*")["event_arguments"]
+    status = enrolling.status
+    assert (status.phase, status.deadline, status.active) == (2, created["enrol_by"], 0b11)
+    assert (status.accepted, status.current) == (0b11, enrolling.parties.aggregators[0].address)
+
+
+def test_status__round_without_a_step__goes_with_the_clock(collecting: ProjectDriver) -> None:
+    collect_by = collecting.status.deadline
+    assert collecting.phase == "collecting"
+    collecting.pass_deadline()
+    assert (collecting.phase, collecting.status.deadline) == ("failed", 0)
+    assert collecting.chain.blocks.head.timestamp == collect_by + 1
+
+
+@pytest.mark.parametrize(("delivered", "phase"), [(range(3), "scoring"), (range(2), "failed")])
+def test_status__delivering__ends_with_the_clock(create_project: Any, delivered: range, phase: str) -> None:
+    project = create_project(min_rows=3, max_excluded=0).to_collecting()
+    collect_by = project.status.deadline
+    project.to_delivering()
+    assert project.status.deadline == collect_by + project.deliver_window  # acting early brings no deadline forward
+    for seat in delivered:
+        project.deliver(seat)
+    project.pass_deadline()
+    assert project.phase == phase
+    scoring_by = collect_by + project.deliver_window + project.score_window
+    assert project.status.deadline == (scoring_by if phase == "scoring" else 0)
+
+
+def test_status__all_act_early__deadlines_stay(collecting: ProjectDriver) -> None:
+    collect_by = collecting.status.deadline
+    collecting.to_scoring()
+    assert (collecting.phase, collecting.status.deadline) == ("scoring", collect_by + 400 + 500)
+
+
+def test_status__closed__has_no_deadline(handover: ProjectDriver, owner: Any) -> None:
+    handover.escrow.confirm(sender=owner)
+    assert (handover.status.phase, handover.status.deadline, handover.status.current) == (5, 0, NOBODY)
+
+
+def test_pot__falls_by_a_round_and_is_gone_at_the_end(second_round: ProjectDriver, stranger: Any) -> None:
+    assert second_round.escrow.pot() == 2 * (R + FEE)
+    second_round.round([1, 1, 1, 1])
+    assert second_round.escrow.pot() == R + FEE
+    second_round.round([1, 1, 1, 1])
+    assert second_round.escrow.pot() == 0
+
+
+def test_bond__stands_until_the_project_is_closed(handover: ProjectDriver, owner: Any) -> None:
+    assert handover.escrow.bond() == FEE
+    handover.escrow.confirm(sender=owner)
+    assert handover.escrow.bond() == 0
+
+
+def test_stake__stands_while_somebody_has_the_turn(accepting: ProjectDriver, stranger: Any) -> None:
+    assert accepting.escrow.stake() == 0
+    accepting.to_collecting().to_scoring()
+    assert accepting.escrow.stake() == STAKE
+    accepting.after_deadline()
+    accepting.escrow.slash(sender=stranger)
+    assert accepting.escrow.stake() == 0
+
+
+def test_account_of__stranger__is_empty(collecting: ProjectDriver, stranger: Any) -> None:
+    account = collecting.escrow.account_of(stranger)
+    assert (account.due, account.seat, account.parts) == (0, 0, 0)
+
+
+def test_account_of__fields__keep_apart_at_their_largest(create_project: Any, trainers: list[Any]) -> None:
+    """64 parts, and a credit of nearly 2^96 beside them in one word."""
+    reward = 2**96 - 1
+    project = create_project(rounds=64, round_reward=reward, round_fee=reward, aggregator_stake=reward).to_collecting()
+    project.round([1, 0, 0, 0])
+    account = project.escrow.account_of(trainers[0])
+    assert (account.due, account.seat, account.parts) == (reward, 1, 64)
+    project.check_books()

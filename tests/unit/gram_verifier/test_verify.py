@@ -1,0 +1,106 @@
+"""The contract against proofs that are right, and against every way to spoil one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ape
+import pytest
+
+from tests.gram_cases import IDENTITY, GramCase, case_named, challenge_z, hint_of, load_cases, zero_case
+from tests.gram_mutations import Mutation, Rule, mutations
+
+VerifierFor = Callable[[GramCase], Any]
+
+BEFORE_Z = ("mask", "cross", "mask_norm", "t", "h", "r")  # what z depends on, of a proof
+CASES = load_cases()
+BASE = case_named("longer SRS")  # dimension and SRS have slack on both sides: a wrong dimension can be in bounds
+OTHER_KEY = case_named("two rows")
+
+named = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@named
+def test_verify__right_proof__accepts(verifier_for: VerifierFor, case: GramCase) -> None:
+    verifier_for(case).verify(*case.arguments)
+
+
+@named
+def test_transcript__of_vectors__gives_their_hint(case: GramCase) -> None:
+    # the tables below lean on this transcript
+    assert hint_of(challenge_z(case)) == case.hint
+
+
+@pytest.mark.parametrize("rows", [1, 2, 32])
+def test_verify__every_point_the_identity__accepts(verifier_for: VerifierFor, rows: int) -> None:
+    case = zero_case(case_named("most rows"), rows)
+    verifier_for(case).verify(*case.arguments)
+
+
+@pytest.mark.parametrize("mutation", mutations(BASE), ids=lambda mutation: mutation.name)
+def test_verify__one_thing_changed__reverts(verifier_for: VerifierFor, mutation: Mutation) -> None:
+    with ape.reverts(mutation.error):
+        verifier_for(BASE).verify(*mutation.case.arguments)
+
+
+@pytest.mark.parametrize("k", [0, 1, 31, 32, 33, 496, 527])
+def test_verify__one_entry_of_most_rows_changed__reverts(verifier_for: VerifierFor, k: int) -> None:
+    case = case_named("most rows")
+    gram = [entry + (1 if i == k else 0) for i, entry in enumerate(case.gram)]
+    with ape.reverts("gram: pairing check failed"):
+        verifier_for(case).verify(*replace(case, gram=gram).with_right_hint().arguments)
+
+
+@pytest.mark.parametrize("field", BEFORE_Z)
+def test_verify__message_before_z_changed_and_hint_kept__reverts(verifier_for: VerifierFor, field: str) -> None:
+    value = BASE.proof[field]
+    changed = {"cross": lambda: [0] * len(value), "mask_norm": lambda: 0}.get(field, lambda: IDENTITY)()
+    with ape.reverts("gram: wrong hint"):
+        verifier_for(BASE).verify(*BASE.with_proof(**{field: changed}).arguments)
+
+
+def test_verify__context_changed_and_hint_kept__reverts(verifier_for: VerifierFor) -> None:
+    with ape.reverts("gram: wrong hint"):
+        verifier_for(BASE).verify(*replace(BASE, context=bytes(32)).arguments)
+
+
+def test_verify__proof_of_another_key__reverts(verifier_for: VerifierFor) -> None:
+    # for the other verifier the transcript starts from another key: the hint that fits there is not the proof's
+    assert BASE.tau_g2 != OTHER_KEY.tau_g2
+    verifier = verifier_for(OTHER_KEY)
+    moved = replace(BASE, tau_g2=OTHER_KEY.tau_g2, dimension=OTHER_KEY.dimension)
+    with ape.reverts("gram: wrong hint"):
+        verifier.verify(*moved.arguments)
+    with ape.reverts("gram: pairing check failed"):
+        verifier.verify(*moved.with_right_hint().arguments)
+
+
+def test_verify__proof_of_another_statement__reverts(verifier_for: VerifierFor) -> None:
+    zero = zero_case(BASE, len(BASE.commitments))
+    replayed = replace(BASE, proof=zero.proof).with_right_hint()
+    with ape.reverts("gram: pairing check failed"):
+        verifier_for(BASE).verify(*replayed.arguments)
+
+
+def test_verify__same_tau_in_a_larger_srs__accepts(deploy: Callable[..., Any]) -> None:
+    # the length of the vectors is proved: it doesn't rest on the SRS being short
+    deploy("GramVerifier", BASE.tau_g2, 2**20).verify(*BASE.arguments)
+
+
+def test_verify__same_tau_in_a_shorter_srs__reverts(deploy: Callable[..., Any]) -> None:
+    verifier = deploy("GramVerifier", BASE.tau_g2, BASE.dimension + 15)
+    with ape.reverts("gram: dimension out of bounds"):
+        verifier.verify(*BASE.arguments)
+
+
+def test_verify__more_rows_than_32__reverts(verifier_for: VerifierFor) -> None:
+    # refused before the function starts, by the bound of the argument: without a message
+    case = zero_case(case_named("most rows"), 33)
+    with ape.reverts("Transaction failed."):
+        verifier_for(case).verify(*case.arguments)
+
+
+def test_rules__of_the_mutations__are_all_there() -> None:
+    assert {mutation.rule for mutation in mutations(BASE)} == set(Rule)
