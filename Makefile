@@ -29,13 +29,13 @@ setup: .venv/.ready node_modules/.ready
 
 .venv/.ready: requirements.txt constraints.txt
 	@echo "Installing the Python packages into .venv: once, about two minutes"
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt --constraint constraints.txt
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt --constraint constraints.txt
 	@touch $@
 
-node_modules/.ready: package.json package-lock.json
+node_modules/.ready: package.json .npmrc
 	@echo "Installing Anvil into node_modules: once"
-	npm ci --no-progress
+	@npm install --silent
 	@touch $@
 
 clean:

@@ -1,74 +1,93 @@
-"""What a round's Gram matrix decides: who is kept, with what weight, who contributed how much, the next learning rate.
+"""A round's outcome from its Gram matrix, bit for bit as the RoundPolicy contract computes it.
 
-The same integer rules as `contracts/RoundPolicy.vy`, bit for bit; divisions truncate towards zero, ties go by seat
-order. ONE = 2^32 is 1.0 of cosines, weights and rates. Rows are trainers in seat order, G_ij = <u_i, u_j>.
+Rows are trainers in seat order, u_i their updates, G_ij = <u_i, u_j>. Everything is an integer; weights, cosines and
+rates are fixed point with ONE = 2^32; divisions round towards zero; ties go to the earlier seat.
 
-*Outliers.* Of n rows at most f are hostile; a row of zeros has done nothing and counts among them. Fewer than 2f + 3
-rows are a void round.
-- trimmed-cosine: a row's score is the sum of its cosines to the others, without the f largest and the f smallest; the
-  n - f best stay.
-- multi-krum (Blanchard et al. 2017): the n - f rows stay whose n - f - 2 nearest neighbours are nearest.
-- none: all stay.
+1. Outliers. A row of zeros counts among the f hostile ones. Of the m others the best m - f stay (f: what is left).
+   *trimmed-cosine* ranks by the sum of a row's cosines without the f largest and the f smallest, *multi-krum* by the
+   sum of squared distances to the m - f - 2 nearest (Blanchard et al. 2017), *none* keeps all. With fewer than 2f + 3
+   rows the round is void.
+2. Weights. k_i = min(1, median norm / |u_i|) / (1 + excess_i), excess_i = sum_j max(0, cos_ij - t) / (1 - t) with t the
+   median cosine of all pairs, at least 0: inflated updates are clipped, copies share weight.
+3. Contributions. phi_i = <k_i u_i, sum_{j != i} k_j u_j>, at least 0: the Shapley value of the game in which a
+   coalition is worth the sum over its pairs of 2 <k_i u_i, k_j u_j>. Each row's f most aligned partners are left out
+   of its sum, so that praise among accomplices is worthless.
+4. Rate. The agreement is the mean cosine of pairs, weighted; where it is below the floor the rate decays.
 
-*Weights.* k_i = min(1, clip / |u_i|) / (1 + excess_i): norms are clipped to the lower median of the kept rows', and
-rows that are more alike than is typical (the median of all pairs' cosines) share weight.
-
-*Contributions.* A coalition S is worth w(S) = sum over pairs of 2 <k_i u_i, k_j u_j>: what its updates reinforce in
-each other. The game is quadratic, and the Shapley value of row i is <k_i u_i, sum_{j != i} k_j u_j>; its f most aligned
-partners are left out of the sum.
-
-*Learning rate.* It decays when the kept rows' mean cosine falls below a floor.
-
-All intermediates fit int256 for |G| < 2^80 and 32 rows. Cost: O(n^2 log n).
+Valid for any Gram matrix of at most 32 rows with |entry| < 2^80, which 16-bit updates of fewer than 2^50 entries never
+reach. Cost: O(n^2 log n) integer operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isqrt
 
-from eth_abi import decode, encode
-from eth_abi.exceptions import DecodingError
+from eth_abi import decode as abi_decode
+from eth_abi import encode as abi_encode
 
-__all__ = ["ONE", "RULES", "Outcome", "PolicyError", "PolicyTerms", "equal_outcome", "evaluate", "split"]
+__all__ = [
+    "MAX_ROWS",
+    "ONE",
+    "RULES",
+    "NotAGramMatrixError",
+    "Outcome",
+    "PolicyError",
+    "PolicyTerms",
+    "TermsError",
+    "evaluate",
+    "fallback",
+    "gas_for",
+    "shares",
+]
 
 ONE = 1 << 32
 MAX_ROWS = 32
-GRAM_BOUND = 1 << 80
+MAX_ENTRY = 1 << 80  # exclusive, of |G|
 MAX_RATE = (1 << 64) - 1
-MAX_BYZANTINE = 14  # 2 f + 3 rows are needed, and there are at most 32
-RULES = ("trimmed-cosine", "multi-krum", "none")  # their numbers on chain count from 1
-
-_WORDS = ["uint256"] * 5
+MAX_BYZANTINE = (MAX_ROWS - 3) // 2
+PARAMS_SIZE = 5 * 32
+TRIMMED_COSINE, MULTI_KRUM, NONE = RULES = ("trimmed-cosine", "multi-krum", "none")  # on chain 1, 2, 3
 
 
 class PolicyError(ValueError):
-    """Terms out of range, or numbers that are no Gram matrix of integer vectors."""
+    """Arguments that the contract refuses."""
+
+
+class TermsError(PolicyError):
+    """Policy terms out of range, or bytes that are not policy terms."""
+
+
+class NotAGramMatrixError(PolicyError):
+    """Numbers that can't be the inner products of integer vectors within bounds."""
 
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """The parameters of the policy, as the contract's `validate` accepts them; PolicyError otherwise."""
+    """What a project's owner fixes; `agreement_floor`, `decay` and `least_rate` are fixed point.
 
-    rule: str = "trimmed-cosine"
-    byzantine: int = 1  # f
+    Raises TermsError on construction if anything is out of range.
+    """
+
+    rule: str = TRIMMED_COSINE
+    byzantine: int = 1  # f: how many of the submitted rows may be hostile
     agreement_floor: int = ONE // 16
     decay: int = ONE // 2
     least_rate: int = 1
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise PolicyError(f"rule: one of {', '.join(RULES)}, not {self.rule}")
+            raise TermsError(f"rule must be one of {', '.join(RULES)}, not {self.rule}")
         limits = {
-            "byzantine": (self.byzantine, 0, MAX_BYZANTINE),
-            "agreement floor": (self.agreement_floor, 0, ONE),
-            "decay": (self.decay, 0, ONE),
-            "least rate": (self.least_rate, 1, MAX_RATE),
+            "byzantine": (0, MAX_BYZANTINE),
+            "agreement_floor": (0, ONE),
+            "decay": (0, ONE),
+            "least_rate": (1, MAX_RATE),
         }
-        for name, (value, low, high) in limits.items():
-            if not low <= value <= high:
-                raise PolicyError(f"{name}: {low} to {high}, not {value}")
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise TermsError(f"{name} must be in {least} .. {most}")
 
     @property
     def least_rows(self) -> int:
@@ -77,142 +96,168 @@ class PolicyTerms:
 
     @property
     def rule_number(self) -> int:
-        """The rule's number on chain."""
+        """The rule as the contract has it."""
         return RULES.index(self.rule) + 1
 
     def encode(self) -> bytes:
-        """As in a project's terms: 160 bytes."""
-        values = [self.rule_number, self.byzantine, self.agreement_floor, self.decay, self.least_rate]
-        return encode(_WORDS, values)
+        """The 160 bytes that stand in a project's terms on chain."""
+        return abi_encode(
+            ["uint256"] * 5, [self.rule_number, self.byzantine, self.agreement_floor, self.decay, self.least_rate]
+        )
 
     @classmethod
     def decode(cls, params: bytes) -> PolicyTerms:
-        """From a project's terms. Raises PolicyError if they are another policy's."""
-        try:
-            rule, *values = decode(_WORDS, params)
-        except DecodingError as error:
-            raise PolicyError("params are not this policy's") from error
-        if len(params) != 32 * len(_WORDS) or not 1 <= rule <= len(RULES):
-            raise PolicyError("params are not this policy's")
-        return cls(RULES[rule - 1], *values)
+        """The inverse of `encode`. Raises TermsError for what the contract's `validate` refuses whatever the rows."""
+        if len(params) != PARAMS_SIZE:
+            raise TermsError(f"policy terms take {PARAMS_SIZE} bytes, not {len(params)}")
+        number, *others = abi_decode(["uint256"] * 5, params)
+        if not 1 <= number <= len(RULES):
+            raise TermsError(f"no rule has number {number}")
+        return cls(RULES[number - 1], *others)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Lists are by row. A void round keeps, pays and changes nothing."""
+    """What the policy decided; lists have an entry per row."""
 
-    void: bool
+    void: bool  # too few rows to tell honest from hostile: nothing is kept, paid or changed
     kept: list[bool]
-    weights: list[int]
-    contributions: list[int]
-    agreement: int
-    next_rate: int
+    weights: list[int]  # fixed point; 0 for rows that are not kept
+    contributions: list[int]  # below 2^150; 0 for rows that are not kept
+    agreement: int  # fixed point, mean cosine of the kept rows, at least 0
+    next_rate: int  # fixed point
 
 
 def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int) -> Outcome:
     """The outcome of a round.
 
-    gram: upper triangle, row by row, n (n + 1) / 2 integers. rate: 1 to 2^64 - 1.
-    Never fails for the Gram matrix of integer vectors; raises PolicyError for numbers that can't be one.
+    `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; `rate` the round's learning
+    rate, fixed point. Raises PolicyError for wrong sizes or rates, NotAGramMatrixError where Cauchy-Schwarz or a bound
+    is broken.
     """
-    g = _matrix(rows, gram, rate)
-    alive = [i for i in range(rows) if g[i][i] > 0]
-    f = max(0, terms.byzantine - (rows - len(alive)))
-    if rows < terms.least_rows or len(alive) < 2 * f + 3:
-        return Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
-    norm = [isqrt(g[i][i] << 64) for i in range(rows)]  # fixed point, so that short updates get true cosines too
-    cosine = _cosines(g, norm)
+    if not 1 <= rows <= MAX_ROWS:
+        raise PolicyError(f"rows must be in 1 .. {MAX_ROWS}")
+    if len(gram) != rows * (rows + 1) // 2:
+        raise PolicyError(f"{rows} rows have {rows * (rows + 1) // 2} products, not {len(gram)}")
+    if not 1 <= rate <= MAX_RATE:
+        raise PolicyError(f"the rate must be in 1 .. {MAX_RATE}")
+    products = _square(gram, rows)
+    _check_products(products)
 
-    kept = _stay(terms.rule, g, cosine, alive, f)
-    weights = _weights(cosine, norm, kept, rows)
+    live = [i for i in range(rows) if products[i][i] != 0]
+    byzantine = max(0, terms.byzantine - (rows - len(live)))
+    if rows < terms.least_rows or len(live) < 2 * byzantine + 3:
+        return Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
+
+    # scaled by 2^32, so that short updates get true cosines too
+    norms = [isqrt(products[i][i] << 64) for i in range(rows)]
+    cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
+    kept = live
+    if terms.rule == TRIMMED_COSINE:
+        kept = _best(live, byzantine, lambda i: _trimmed_sum(cosines[i], i, live, byzantine))
+    elif terms.rule == MULTI_KRUM:
+        kept = _best(live, byzantine, lambda i: -_krum_sum(products, i, live, byzantine))
+
+    weights = _weights(cosines, norms, kept)
     contributions = [0] * rows
     for i in kept:
-        # the f most aligned are dropped; of equally aligned ones the earlier
-        partners = sorted((j for j in kept if j != i), key=lambda j: (cosine[i][j], -j))[: len(kept) - 1 - f]
-        contributions[i] = max(0, weights[i] * sum(weights[j] * g[i][j] for j in partners))
-    agreement = _agreement(g, weights, kept)
+        partners = _partners(cosines[i], i, kept, byzantine)
+        contributions[i] = max(0, weights[i] * sum(weights[j] * products[i][j] for j in partners))
+
+    agreement = _agreement(products, weights, kept)
     next_rate = rate
     if agreement < terms.agreement_floor:
         next_rate = max(min(rate, terms.least_rate), rate * terms.decay // ONE)
     return Outcome(False, [i in kept for i in range(rows)], weights, contributions, agreement, next_rate)
 
 
-def equal_outcome(rows: int, rate: int) -> Outcome:
-    """What the escrow takes for the outcome of a policy that fails: every row the same."""
+def fallback(rows: int, rate: int) -> Outcome:
+    """What the escrow puts in place of the answer of a policy that fails: every row alike, the rate as it was."""
     return Outcome(False, [True] * rows, [ONE] * rows, [1] * rows, 0, rate)
 
 
-def split(round_reward: int, contributions: Sequence[int], delivered: int) -> list[int]:
-    """Credits of the rows of a round to which `delivered` trainers delivered: the others were excluded, and took their
-    part of the reward with them. What rounding leaves is the owner's.
+def shares(payable: int, contributions: Sequence[int]) -> list[int]:
+    """Credits in token units, one per row: payable * c_i // sum(c), or nothing to anyone where nobody contributed.
+
+    `payable` is what is left of the round's reward after exclusions; what rounding leaves of it goes to the owner.
     """
-    payable = round_reward * len(contributions) // delivered
     total = sum(contributions)
     return [payable * c // total if total else 0 for c in contributions]
 
 
-def _matrix(rows: int, gram: Sequence[int], rate: int) -> list[list[int]]:
-    """The full matrix, checked."""
-    if not 1 <= rows <= MAX_ROWS or len(gram) != rows * (rows + 1) // 2:
-        raise PolicyError("wrong lengths")
-    if not 1 <= rate <= MAX_RATE:
-        raise PolicyError("rate out of range")
-    g = [[0] * rows for _ in range(rows)]
+def gas_for(rule: str, rows: int) -> int:
+    """Gas that the contract's `evaluate` never exceeds for so many rows: the least that terms may give it."""
+    return 60_000 + (2_550 if rule == MULTI_KRUM else 1_500) * rows * rows
+
+
+def _square(gram: Sequence[int], rows: int) -> list[list[int]]:
+    """The full symmetric matrix of an upper triangle."""
+    products = [[0] * rows for _ in range(rows)]
     entries = iter(gram)
     for i in range(rows):
         for j in range(i, rows):
-            g[i][j] = g[j][i] = next(entries)
-    for i in range(rows):
-        for j in range(i, rows):
-            if abs(g[i][j]) >= GRAM_BOUND or g[i][i] < 0 or g[i][j] ** 2 > g[i][i] * g[j][j]:
-                raise PolicyError("not a Gram matrix")
-    return g
+            products[i][j] = products[j][i] = int(next(entries))
+    return products
 
 
-def _truncate(a: int, b: int) -> int:
-    """a / b towards zero, for b > 0."""
-    return a // b if a >= 0 else -(-a // b)
+def _check_products(products: list[list[int]]) -> None:
+    for i, row in enumerate(products):
+        if row[i] < 0:
+            raise NotAGramMatrixError(f"row {i} has a negative square")
+        for j, entry in enumerate(row):
+            if abs(entry) >= MAX_ENTRY:
+                raise NotAGramMatrixError(f"product ({i}, {j}) is out of bounds")
+            if entry * entry > row[i] * products[j][j]:
+                raise NotAGramMatrixError(f"product ({i}, {j}) exceeds the norms")
 
 
-def _cosines(g: list[list[int]], norm: list[int]) -> list[list[int]]:
-    """Fixed point, within [-ONE, ONE]; 0 for rows of zeros."""
-    return [
-        [
-            max(-ONE, min(ONE, _truncate(ONE * entry << 64, norm[i] * norm[j]))) if norm[i] and norm[j] else 0
-            for j, entry in enumerate(row)
-        ]
-        for i, row in enumerate(g)
-    ]
+def _cosine(product: int, norms: int) -> int:
+    """Fixed point, in -ONE .. ONE; norms are rounded down, so that the quotient may come out a little beyond."""
+    if norms == 0:
+        return 0
+    magnitude = min(ONE, (abs(product) << 96) // norms)
+    return magnitude if product >= 0 else -magnitude
 
 
-def _stay(rule: str, g: list[list[int]], cosine: list[list[int]], alive: list[int], f: int) -> list[int]:
-    """The rows that are not outliers, in seat order."""
-    if rule == "none":
-        return alive
-
-    def badness(i: int) -> int:
-        others = [j for j in alive if j != i]
-        if rule == "trimmed-cosine":
-            return -sum(sorted(cosine[i][j] for j in others)[f : len(others) - f])
-        return sum(sorted(g[i][i] + g[j][j] - 2 * g[i][j] for j in others)[: len(alive) - f - 2])
-
-    return sorted(sorted(alive, key=lambda i: (badness(i), i))[: len(alive) - f])
+def _best(live: list[int], byzantine: int, score: Callable[[int], int]) -> list[int]:
+    """The live rows without the `byzantine` lowest scores, in seat order."""
+    ranking = sorted(live, key=score, reverse=True)  # stable: of equal scores the earlier seat comes first
+    return sorted(ranking[: len(live) - byzantine])
 
 
-def _weights(cosine: list[list[int]], norm: list[int], kept: list[int], rows: int) -> list[int]:
-    clip = sorted(norm[i] for i in kept)[(len(kept) - 1) // 2]
-    pairs = sorted(cosine[i][j] for i in kept for j in kept if i < j)
+def _trimmed_sum(cosines: list[int], i: int, live: list[int], byzantine: int) -> int:
+    """Neither accomplices (the largest cosines) nor enemies (the smallest) count."""
+    others = sorted(cosines[j] for j in live if j != i)
+    return sum(others[byzantine : len(others) - byzantine])
+
+
+def _krum_sum(products: list[list[int]], i: int, live: list[int], byzantine: int) -> int:
+    distances = sorted(products[i][i] + products[j][j] - 2 * products[i][j] for j in live if j != i)
+    return sum(distances[: len(live) - byzantine - 2])
+
+
+def _weights(cosines: list[list[int]], norms: list[int], kept: list[int]) -> list[int]:
+    clip = sorted(norms[i] for i in kept)[(len(kept) - 1) // 2]
+    pairs = sorted(cosines[i][j] for i in kept for j in kept if i < j)
     typical = max(0, pairs[len(pairs) // 2])
     room = max(1, ONE - typical)
-    weights = [0] * rows
+    weights = [0] * len(norms)
     for i in kept:
-        excess = sum(max(0, cosine[i][j] - typical) * ONE // room for j in kept if j != i)
-        weights[i] = min(ONE, ONE * clip // norm[i]) * ONE // (ONE + excess)
+        alike = [cosines[i][j] - typical for j in kept if j != i and cosines[i][j] > typical]
+        clipped = min(ONE, (clip << 32) // norms[i])
+        weights[i] = (clipped << 32) // (ONE + sum((excess << 32) // room for excess in alike))
     return weights
 
 
-def _agreement(g: list[list[int]], weights: list[int], kept: list[int]) -> int:
-    """Mean cosine of the kept, weighted rows, not below 0."""
-    spread = sum(weights[i] ** 2 * g[i][i] for i in kept)
-    across = sum(weights[i] * weights[j] * g[i][j] for i in kept for j in kept if i != j)
-    return max(0, _truncate(ONE * across, (len(kept) - 1) * spread)) if spread else 0
+def _partners(cosines: list[int], i: int, kept: list[int], byzantine: int) -> list[int]:
+    """The other kept rows without the `byzantine` most aligned ones, the earlier seat going first."""
+    by_alignment = sorted((j for j in kept if j != i), key=lambda j: cosines[j], reverse=True)
+    return by_alignment[byzantine:]
+
+
+def _agreement(products: list[list[int]], weights: list[int], kept: list[int]) -> int:
+    spread = sum(weights[i] ** 2 * products[i][i] for i in kept)
+    across = 2 * sum(weights[i] * weights[j] * products[i][j] for i in kept for j in kept if i < j)
+    if spread == 0 or across <= 0:
+        return 0
+    return (across << 32) // ((len(kept) - 1) * spread)

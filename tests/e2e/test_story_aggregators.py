@@ -81,6 +81,16 @@ def test_aggregator__vanishes__standby_settles_with_the_same_payloads(market: Ma
     market.everyone_withdraws()
 
 
+def test_aggregator__vanishes_and_standby_comes_too_late__project_ends(market: Market) -> None:
+    market.to_collecting().to_scoring().after_deadline().slash()
+    market.after_deadline()
+    with market.refuses("escrow: too late to take the turn"):
+        market.take_turn(market.aggregators[1])
+    market.finish()
+    assert market.books["due"][market.owner.address] == market.driver.funds_of(market.terms)
+    market.everyone_withdraws()
+
+
 def test_aggregator__vanishes_and_standby_too__both_stakes_pay_who_delivered(market: Market) -> None:
     first, standby = market.aggregators
     market.to_collecting().to_scoring().after_deadline().slash()

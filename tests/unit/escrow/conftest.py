@@ -70,3 +70,22 @@ def handover(create_project: Create) -> ProjectDriver:
     project = create_project(rounds=1).to_collecting()
     project.round([1, 2, 3, 4])
     return project
+
+
+@pytest.fixture(scope="module")
+def largest(create_project: Create) -> ProjectDriver:
+    """Scoring with 32 rows, and the largest amounts and policy gas that the terms may have."""
+    amount = 2**96 - 1
+    project = create_project(
+        rounds=1,
+        seats=32,
+        min_rows=32,
+        round_reward=amount,
+        round_fee=amount,
+        trainer_part=amount // 32,
+        aggregator_stake=amount,
+        policy_gas=6_000_000,
+        collect_window=10_000,
+        deliver_window=10_000,
+    )
+    return project.to_collecting().to_scoring()

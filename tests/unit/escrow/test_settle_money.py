@@ -120,25 +120,12 @@ def test_settle__fee_eaten_by_exclusions__closes_without_handover(create_project
     assert project.escrow.pending() == 0
 
 
-def test_settle__all_at_their_limits__pays_everyone(create_project: Any) -> None:
-    """32 rows, the largest amounts and contributions: no product overflows, and the gas is enough."""
-    reward = 2**96 - 1
-    project = create_project(
-        rounds=1,
-        seats=32,
-        min_rows=32,
-        round_reward=reward,
-        round_fee=reward,
-        trainer_part=reward // 32,
-        aggregator_stake=reward,
-        policy_gas=6_000_000,
-        collect_window=10_000,
-        deliver_window=10_000,
-    )
-    project.to_collecting().to_scoring()
-    project.answer([2**150 - 1] * 32)
-    with project.moves() as moved:
-        receipt = project.settle()
+def test_settle__all_at_their_limits__pays_everyone(largest: ProjectDriver) -> None:
+    """No product overflows, and the gas is enough."""
+    reward = largest.round_reward
+    largest.answer([2**150 - 1] * 32)
+    with largest.moves() as moved:
+        receipt = largest.settle()
     share, rounding = divmod(reward, 32)
     assert moved == {f"due of trainer {seat}": share for seat in range(32)} | {
         "due of owner": rounding,
