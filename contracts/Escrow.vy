@@ -563,6 +563,8 @@ def status() -> IEscrow.Status:
     deadline: uint256 = m.d1
     if phase == machine.ENROLLING or phase == machine.DELIVERING:
         deadline = m.d2
+    elif phase == machine.ACCEPTING and m.current != 0 and block.timestamp > m.d1:
+        deadline = m.d2  # the turn is taken, though nobody has enrolled yet
     elif phase == machine.SCORING or phase == machine.VACANT:
         deadline = m.d3
     elif phase == machine.FAILED or phase == machine.CLOSED:

@@ -70,12 +70,14 @@ class ProjectTerms:
         bits: int = 16,
         window: int = DEFAULT_WINDOW,
     ) -> ProjectTerms:
-        """Terms with the defaults that docs and escrow suggest: a fee of R / 5, a part of R / seats, a stake of R."""
+        """Terms with sound defaults: a part of R / seats, a stake of R, a fee of R / 5 or more, so that an aggregator
+        earns something even if it has to exclude as many rows as it may.
+        """
         part = max(1, round_reward // seats)
         return cls(
             token=token,
             round_reward=round_reward,
-            round_fee=max(round_reward // 5, max_excluded * part),
+            round_fee=max(round_reward // 5, 2 * max_excluded * part),
             trainer_part=part,
             aggregator_stake=max(round_reward, seats * part),
             rounds=rounds,

@@ -16,17 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from offchain.market.aggregator import Aggregator
-from offchain.market.chain import contract_at, deploy_contract
-from offchain.market.deployment import deploy
-from offchain.market.errors import MarketError
 from offchain.market.member import ModelCopy
-from offchain.market.owner import Owner
-from offchain.market.terms import FIXED_ONE, ProjectTerms
+from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
-from offchain.proving.srs import Srs
 from offchain.simulation.adversaries import ADVERSARIES, Copier
 from offchain.simulation.options import MarketOptions
+from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.local import evaluate, initial_model, train
 from offchain.training.partition import partition_dirichlet
@@ -39,8 +34,6 @@ __all__ = ["Market", "PartyResult", "RoundResult"]
 
 HONEST = "honest"
 COPIED = "copied"  # trains honestly, and shares its update with a copier
-BITS = 16
-SRS_SIZE = 1 << 17  # the least power of two that the range proof of 16-bit entries fits
 
 
 @dataclass(frozen=True)
@@ -90,14 +83,11 @@ class Market:
         folder: Path,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        if len(accounts) < options.trainers + 3:
-            raise MarketError(f"{options.trainers + 3} accounts are needed, there are {len(accounts)}")
         self.options = options
-        self.contracts = contracts
         self.say = say
+        self.contracts = contracts
+        self.accounts = accounts
         self.store = EmbeddedStore(folder / "store")
-        self.deployer, self._owner_account, self._aggregator_account, *seats = accounts
-        self._seats = list(seats[: options.trainers])
         self.rounds: list[RoundResult] = []
         self.trainers: list[Trainer] = []
 
@@ -112,17 +102,8 @@ class Market:
         self.test = data.test
         shares = _shares(data.train, options)
         model = initial_model(self.task, options.seed)
-        self.say("loading the structured reference string")
-        self.srs = Srs.insecure_cached(SRS_SIZE)
-
-        self.say("deploying the contracts")
-        deployment = deploy(self.contracts, self.deployer, self.srs)
-        self.token = deploy_contract(self.deployer, self.contracts.Token)
-        owner = Owner(
-            self._owner_account, self.contracts, contract_at(self.contracts.Registry, deployment.registry), self.store
-        )
         schedule = Schedule(options.epochs, options.batch_size)
-        task_digest, model_digest = owner.publish({"task": self.task.describe(), "training": asdict(schedule)}, model)
+        self.stage = Stage(self.contracts, self.accounts, self.store, self.say)
         # the owner's pilot: one trainer's worth of training tells how large updates get
         self.say("training a pilot")
         pilot = train(
@@ -134,36 +115,20 @@ class Market:
             batch_size=schedule.batch_size,
             seed=options.seed,
         )
-        terms = ProjectTerms.proposed(
-            token=str(self.token.address),
+        self.stage.fund(
+            {"task": self.task.describe(), "training": asdict(schedule)},
+            model,
+            options.policy_terms,
+            options.trainers,
             round_reward=options.round_reward,
             rounds=options.rounds,
-            seats=options.trainers,
             min_rows=options.policy_terms.least_rows + options.max_excluded,
             max_excluded=options.max_excluded,
-            dimension=model.size,
-            bits=BITS,
             quantum=choose_quantum(pilot, BITS),
             learning_rate=options.learning_rate,
-            policy=deployment.policy,
-            policy_terms=options.policy_terms,
-            policy_gas=contract_at(self.contracts.RoundPolicy, deployment.policy).gas_for(
-                options.policy_terms.rule_number, options.trainers
-            ),
-            aggregators=[str(self._aggregator_account.address)],
-            model=model_digest,
-            task=task_digest,
         )
-        self._mint(self._owner_account, terms.funds)
-        self.owner = owner
-        self.say("funding the project")
-        self.project = owner.create(terms)
-
-        self.aggregator = Aggregator(self._aggregator_account, self.project, self.contracts, self.store, self.srs)
-        self._mint(self._aggregator_account, terms.aggregator_stake)
-        self.aggregator.accept()
-        self.aggregator.take_turn()
-        self.copy = ModelCopy(self.project, self.store, self.srs)
+        self.project = self.stage.project
+        self.copy = ModelCopy(self.project, self.store, self.stage.srs)
         self.accuracy_before = self._accuracy()
         self.say("enrolling the trainers")
         self._enrol(shares, schedule)
@@ -172,10 +137,10 @@ class Market:
         for seat, role in enumerate(_roles(self.options)):
             kind = ADVERSARIES.get(role, Trainer)
             trainer = kind(
-                self._seats[seat],
+                self.stage.seats[seat],
                 self.project,
                 self.store,
-                self.srs,
+                self.stage.srs,
                 self.task,
                 shares[seat],
                 schedule,
@@ -185,11 +150,7 @@ class Market:
                 trainer.partner = self.trainers[0]
                 trainer.partner.role = COPIED
             self.trainers.append(trainer)
-            self._mint(trainer.account, self.project.terms.trainer_stake)
-            trainer.enrol()
-
-    def _mint(self, account: Any, amount: int) -> None:
-        self.token.mint(account, amount, sender=self.deployer)
+            self.stage.enrol(trainer)
 
     # --- rounds
 
@@ -197,20 +158,10 @@ class Market:
         """One round, from everybody's training to everybody's copy of the new model."""
         number = len(self.rounds)
         rate = self.project.status().rate
-        name = f"round {number + 1}"
-        submits, delivers = [], []
-        for i, trainer in enumerate(self.trainers):
-            self.say(f"{name}: trainer {i + 1} of {len(self.trainers)} trains and submits")
-            submits.append(trainer.submit())
-        self.say(f"{name}: delivering")
-        delivers = [trainer.deliver() for trainer in self.trainers]
-        for trainer in self.trainers:
-            trainer.publish()
-        self.say(f"{name}: the aggregator proves and settles")
-        settled = self.aggregator.settle()
+        played = self.stage.play(self.trainers, f"round {number + 1}")
         self.copy.follow()
 
-        settlement = settled.settlement
+        settlement = played.settled.settlement
         by_seat = {seat: row for row, seat in enumerate(settlement.seats)}
         rows = [by_seat.get(seat) for seat in range(len(self.trainers))]
         result = RoundResult(
@@ -222,11 +173,11 @@ class Market:
             contributions=[0 if row is None else settlement.contributions[row] for row in rows],
             credits=[0 if row is None else settlement.credits[row] for row in rows],
             clipped=[0 if t.prepared is None else t.prepared.clipped for t in self.trainers],
-            prove_s=round(settled.prove_seconds, 3),
+            prove_s=round(played.settled.prove_seconds, 3),
             gas={
-                "submit": _mean_gas(submits),
-                "deliver": _mean_gas(delivers),
-                "settle": settled.receipt.gas_used,
+                "submit": _mean_gas(played.submits),
+                "deliver": _mean_gas(played.delivers),
+                "settle": played.settled.receipt.gas_used,
             },
         )
         self.rounds.append(result)
@@ -239,7 +190,7 @@ class Market:
         self.say("handing over")
         for trainer in self.trainers:
             trainer.copy.follow()  # everybody gets the model that they helped to train
-        self.owner.confirm(self.project)
+        self.stage.owner.confirm(self.project)
         self.say("withdrawing")
         terms = self.project.terms
         parties = []
@@ -258,8 +209,8 @@ class Market:
                     stake_returned=returned,
                 )
             )
-        earned = self._withdrawn(self.aggregator.withdraw()) - terms.aggregator_stake
-        refunded = self._withdrawn(self.owner.withdraw(self.project))
+        earned = self._withdrawn(self.stage.aggregator.withdraw()) - terms.aggregator_stake
+        refunded = self._withdrawn(self.stage.owner.withdraw(self.project))
         return {
             "project": self.project.address,
             "token": terms.token,
@@ -270,7 +221,7 @@ class Market:
             "refunded": str(refunded),
             "aggregator_fees": str(earned),
             "sunk": str(self.project.escrow.sunk()),
-            "left_in_escrow": str(self.token.balanceOf(self.project.address)),
+            "left_in_escrow": str(self.stage.token.balanceOf(self.project.address)),
             "copies_agree": all(np.array_equal(trainer.copy.vector, self.copy.vector) for trainer in self.trainers),
             "gas_withdraw": _mean_gas(withdrawals),
             "accuracy_before": self.accuracy_before,

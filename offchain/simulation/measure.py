@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.aggregator import Aggregator
-from offchain.market.chain import contract_at, deploy_contract
-from offchain.market.deployment import deploy
-from offchain.market.owner import Owner
-from offchain.market.terms import QUANTUM_ONE, ProjectTerms
+from offchain.market.chain import contract_at
+from offchain.market.terms import QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.gram import gram_matrix, prove
@@ -23,19 +20,20 @@ from offchain.proving.srs import Srs
 from offchain.proving.transcript import hint
 from offchain.proving.verifier import verify
 from offchain.scoring.policy import PolicyTerms
+from offchain.simulation.stage import SRS_SIZE, Stage
 from offchain.storage.embedded import EmbeddedStore
+from offchain.training.local import initial_model
 from offchain.training.registry import make_task
 
-__all__ = ["STAGES", "measure_gas", "measure_stage"]
+__all__ = ["STAGES", "Synthetic", "measure_gas", "measure_stage"]
 
 # What no verifier of n rows can do without: n + 6 multiplications and additions, a pairing check of two pairs.
 MULTIPLICATION = 6_150
 PAIRING = 113_000
-SRS_SIZE = 1 << 17
 CONTEXT = b"\x01" * 32
 
 
-class _Synthetic(Trainer):
+class Synthetic(Trainer):
     """Sends a common signal with noise of its own: what the contracts cost doesn't depend on what is trained."""
 
     def local_update(self, learning_rate: float, round_: int) -> npt.NDArray[np.float64]:
@@ -48,65 +46,51 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
     """Gas of every call of a project with `rows` trainers and two rounds, in transactions; f is 2 if rows allow it."""
     task = make_task("wine")
     data = task.load().train
-    model = np.zeros(275)
-    srs = Srs.insecure_cached(SRS_SIZE)
-    deployer, owner_account, aggregator_account, *seats = accounts
-    deployment = deploy(contracts, deployer, srs)
-    token = deploy_contract(deployer, contracts.Token)
-    store = EmbeddedStore(folder)
-    owner = Owner(owner_account, contracts, contract_at(contracts.Registry, deployment.registry), store)
-    task_digest, model_digest = owner.publish({"task": task.describe()}, model)
-    policy_terms = PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2))
-    terms = ProjectTerms.proposed(
-        token=str(token.address),
+    stage = Stage(contracts, accounts, EmbeddedStore(folder))
+    stage.fund(
+        {"task": task.describe()},
+        initial_model(task, 0),
+        PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2)),
+        rows,
         round_reward=10**21,
         rounds=2,
-        seats=rows,
         min_rows=rows,
         max_excluded=0,
-        dimension=model.size,
         quantum=QUANTUM_ONE,
         learning_rate=0.1,
-        policy=deployment.policy,
-        policy_terms=policy_terms,
-        policy_gas=contract_at(contracts.RoundPolicy, deployment.policy).gas_for(policy_terms.rule_number, rows),
-        aggregators=[str(aggregator_account.address)],
-        model=model_digest,
-        task=task_digest,
     )
-    for account in (owner_account, aggregator_account, *seats[:rows]):
-        token.mint(account, 10 * terms.funds, sender=deployer)  # nobody's balance is zero when it withdraws
-    project = owner.create(terms)
-    aggregator = Aggregator(aggregator_account, project, contracts, store, srs)
-    gas: dict[str, Any] = {"accept": aggregator.accept().gas_used, "take_turn": aggregator.take_turn().gas_used}
     trainers = [
-        _Synthetic(account, project, store, srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(seats[:rows])
+        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
+        for i, account in enumerate(stage.seats[:rows])
     ]
-    gas["enrol"] = max(trainer.enrol().gas_used for trainer in trainers)
+    gas: dict[str, Any] = {"enrol": _most(stage.enrol(trainer) for trainer in trainers)}
     for number in ("first", "second"):
-        submit = max(trainer.submit().gas_used for trainer in trainers)
-        deliver = max(trainer.deliver().gas_used for trainer in trainers)
-        for trainer in trainers:
-            trainer.publish()
-        settled = aggregator.settle()
-        gas[f"{number}_round"] = {"submit": submit, "deliver": deliver, "settle": settled.receipt.gas_used}
-    gas["confirm"] = owner.confirm(project).gas_used
-    gas["withdraw"] = max(trainer.withdraw().gas_used for trainer in trainers)
-    return {"rows": rows, "rule": rule, **gas, "verifier": _verifier_gas(contracts, deployer, deployment, srs, rows)}
+        played = stage.play(trainers)
+        gas[f"{number}_round"] = {
+            "submit": _most(played.submits),
+            "deliver": _most(played.delivers),
+            "settle": played.settled.receipt.gas_used,
+        }
+    gas["confirm"] = stage.owner.confirm(stage.project).gas_used
+    gas["withdraw"] = _most(trainer.withdraw() for trainer in trainers)
+    return {"rows": rows, "rule": rule, **gas, "verifier": _verifier_gas(stage, rows)}
 
 
-def _verifier_gas(contracts: Any, sender: Any, deployment: Any, srs: Srs, rows: int) -> dict[str, int]:
+def _most(receipts: Iterable[Any]) -> int:
+    return max(receipt.gas_used for receipt in receipts)
+
+
+def _verifier_gas(stage: Stage, rows: int) -> dict[str, int]:
     updates, tails = _random_updates(rows, 275)
-    statement, proof = prove(srs, CONTEXT, updates, tails)
-    receipt = contract_at(contracts.GramVerifier, deployment.gram_verifier).verify.transact(
+    statement, proof = prove(stage.srs, CONTEXT, updates, tails)
+    receipt = contract_at(stage.contracts.GramVerifier, stage.deployment.gram_verifier).verify.transact(
         statement.context,
         statement.dimension,
         statement.commitments,
         statement.gram,
         proof.as_struct(),
-        hint(srs.tau_g2, statement, proof),
-        sender=sender,
+        hint(stage.srs.tau_g2, statement, proof),
+        sender=stage.deployer,
     )
     floor = (rows + 6) * MULTIPLICATION + PAIRING
     return {"transaction": receipt.gas_used, "floor": floor}

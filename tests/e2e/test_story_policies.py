@@ -57,7 +57,7 @@ def test_policy__answers_nonsense__rows_paid_alike_and_rate_unchanged(make_marke
 
 @pytest.mark.parametrize("mode", [REVERTING, BURNING])
 def test_policy__reverts_or_burns_its_gas__rows_paid_alike(mode: int, make_market: Callable[..., Market]) -> None:
-    market = make_market().to_collecting()
+    market = make_market(policy_gas=100_000).to_collecting()
     market.policy_fails(mode)
     for _ in range(3):
         market.to_scoring().settle(market.aggregators[0], None)

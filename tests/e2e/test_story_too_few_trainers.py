@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.escrow_market import Market
+from tests.escrow_market import REVERTING, Market
 
 
 @pytest.mark.parametrize("enrolled", [0, 3])
@@ -50,7 +50,10 @@ def test_enrolment__before_all_have_accepted__waits_for_the_keys(make_market: Ca
     market.take_turn(market.aggregators[0])
     with market.refuses("escrow: still accepting"):
         market.at_deadline().enrol(market.trainers[0])
-    market.after_deadline().enrol(market.trainers[0])
+    market.after_deadline()
+    market.policy_fails(REVERTING)  # any block will do: what the project waits for now is trainers
+    market.check()
+    market.enrol(market.trainers[0])
     with market.refuses("escrow: not accepting"):
         market.accept(market.aggregators[1])
     market.outsider_ends()

@@ -111,8 +111,7 @@ def test_enrol__after_the_deadline_while_still_accepting__reverts(create_project
     """Nobody has enrolled, so the stored state is still accepting: the enrolment deadline holds all the same."""
     project = create_project().to_enrolling()
     project.fund(project.parties.trainers[0], 3 * project.trainer_part)
-    created = project.chain.pending_timestamp
-    project.at(created + project.accept_window + project.enrol_window + 1)
+    project.at(project.status.deadline + project.enrol_window + 1)
     with ape.reverts("escrow: too late to enrol"):
         project.escrow.enrol(KEY, sender=project.parties.trainers[0])
 

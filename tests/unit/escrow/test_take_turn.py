@@ -89,10 +89,11 @@ def test_take_turn__too_little_approved__reverts(accepting: ProjectDriver, aggre
 
 
 def test_take_turn__before_a_round__starts_it(vacant: ProjectDriver) -> None:
-    second = vacant.parties.aggregators[1]
+    second, t = vacant.parties.aggregators[1], vacant.status.deadline - 7
+    vacant.fund(second, vacant.aggregator_stake)
     with vacant.moves() as moved:
-        receipt = vacant.take_turn(1)
-    t = receipt.timestamp
+        vacant.at(t)
+        receipt = vacant.escrow.take_turn(sender=second)
     assert vacant.events(receipt) == [
         (
             "TurnTaken",
@@ -109,10 +110,13 @@ def test_take_turn__before_a_round__starts_it(vacant: ProjectDriver) -> None:
 
 
 def test_take_turn__in_scoring__has_a_whole_window(vacant_in_scoring: ProjectDriver) -> None:
-    second = vacant_in_scoring.parties.aggregators[1]
+    """Counted from the moment it takes over, not from the slash."""
+    second, taken_at = vacant_in_scoring.parties.aggregators[1], vacant_in_scoring.status.deadline - 7
+    vacant_in_scoring.fund(second, vacant_in_scoring.aggregator_stake)
     with vacant_in_scoring.moves() as moved:
-        receipt = vacant_in_scoring.take_turn(1)
-    stake, score_by = vacant_in_scoring.aggregator_stake, receipt.timestamp + vacant_in_scoring.score_window
+        vacant_in_scoring.at(taken_at)
+        receipt = vacant_in_scoring.escrow.take_turn(sender=second)
+    stake, score_by = vacant_in_scoring.aggregator_stake, taken_at + vacant_in_scoring.score_window
     assert vacant_in_scoring.events(receipt) == [
         ("TurnTaken", {"aggregator": second.address, "round": 0, "stake": stake, "score_by": score_by})
     ]
@@ -146,9 +150,3 @@ def test_take_turn__vacant_after_the_deadline__reverts(request: pytest.FixtureRe
     project.after_deadline()
     with ape.reverts("escrow: too late to take the turn"):
         project.escrow.take_turn(sender=second)
-
-
-def test_take_turn__whole_accepting_list_but_one_spent__vacancy_lasts_one_window(vacant: ProjectDriver) -> None:
-    """The vacancy is counted from the void, not from the voided round's deadlines."""
-    voided_at = vacant.chain.blocks.head.timestamp
-    assert vacant.status.deadline == voided_at + vacant.score_window

@@ -25,6 +25,21 @@ def test_status__enrolling__tells_the_enrolment_deadline(enrolling: ProjectDrive
     assert (status.accepted, status.current) == (0b11, enrolling.parties.aggregators[0].address)
 
 
+def test_status__turn_taken_and_nobody_enrolled__tells_the_deadline_that_is_next(accepting: ProjectDriver) -> None:
+    """The stored state is still accepting when it is enrolment that goes on."""
+    [created] = accepting.escrow.Created.query("*")["event_arguments"]
+    accepting.to_enrolling()
+    assert accepting.status.deadline == created["accept_by"]
+    accepting.pass_deadline()
+    assert (accepting.phase, accepting.status.deadline) == ("accepting", created["enrol_by"])
+
+
+def test_status__nobody_took_the_turn__deadline_stays(accepting: ProjectDriver) -> None:
+    accept_by = accepting.status.deadline
+    accepting.pass_deadline()
+    assert (accepting.phase, accepting.status.deadline) == ("accepting", accept_by)
+
+
 def test_status__round_without_a_step__goes_with_the_clock(collecting: ProjectDriver) -> None:
     collect_by = collecting.status.deadline
     assert collecting.phase == "collecting"

@@ -1,0 +1,119 @@
+"""A funded project on a development chain, with all that its parties need: deployed contracts, a token, an owner, an
+aggregator in turn. Who trains on it is up to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.market.aggregator import Aggregator, SettledRound
+from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.deployment import deploy
+from offchain.market.errors import MarketError
+from offchain.market.owner import Owner
+from offchain.market.terms import ProjectTerms
+from offchain.market.trainer import Trainer
+from offchain.proving.srs import Srs
+from offchain.scoring.policy import PolicyTerms
+from offchain.storage.store import Store
+
+__all__ = ["BITS", "SRS_SIZE", "PlayedRound", "Stage"]
+
+BITS = 16
+SRS_SIZE = 1 << 17  # the least power of two that the range proof of 16-bit entries fits
+SPARE_FUNDS = 1  # so that nobody's balance is zero when it withdraws: a fresh one would cost more gas
+
+
+@dataclass(frozen=True)
+class PlayedRound:
+    """The receipts of a round's calls, and what the aggregator settled."""
+
+    submits: list[Any]
+    delivers: list[Any]
+    settled: SettledRound
+
+
+class Stage:
+    """One project. accounts: deployer, owner, aggregator, then one a seat; `say` is told what is being waited for."""
+
+    def __init__(
+        self,
+        contracts: Any,
+        accounts: Sequence[Any],
+        store: Store,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.contracts = contracts
+        self.store = store
+        self.say = say
+        self.deployer, self._owner_account, self._aggregator_account, *self.seats = accounts
+        say("loading the structured reference string")
+        self.srs = Srs.insecure_cached(SRS_SIZE)
+        say("deploying the contracts")
+        self.deployment = deploy(contracts, self.deployer, self.srs)
+        self.token = deploy_contract(self.deployer, contracts.Token)
+        self.owner = Owner(
+            self._owner_account, contracts, contract_at(contracts.Registry, self.deployment.registry), store
+        )
+
+    def fund(
+        self,
+        description: dict[str, Any],
+        model: npt.NDArray[np.float64],
+        policy_terms: PolicyTerms,
+        seats: int,
+        **terms: Any,
+    ) -> None:
+        """Publishes task and model, creates the project and gives the aggregator the turn. terms: what else
+        `ProjectTerms.proposed` takes.
+        """
+        if seats > len(self.seats):
+            raise MarketError(f"{seats} accounts for trainers are needed, there are {len(self.seats)}")
+        self.say("funding the project")
+        task_digest, model_digest = self.owner.publish(description, model)
+        policy = contract_at(self.contracts.RoundPolicy, self.deployment.policy)
+        proposed = ProjectTerms.proposed(
+            token=str(self.token.address),
+            seats=seats,
+            dimension=model.size,
+            bits=BITS,
+            policy=self.deployment.policy,
+            policy_terms=policy_terms,
+            policy_gas=policy.gas_for(policy_terms.rule_number, seats),
+            aggregators=[str(self._aggregator_account.address)],
+            model=model_digest,
+            task=task_digest,
+            **terms,
+        )
+        self._mint(self._owner_account, proposed.funds)
+        self.project = self.owner.create(proposed)
+        self._mint(self._aggregator_account, proposed.aggregator_stake)
+        self.aggregator = Aggregator(self._aggregator_account, self.project, self.contracts, self.store, self.srs)
+        self.aggregator.accept()
+        self.aggregator.take_turn()
+
+    def enrol(self, trainer: Trainer) -> Any:
+        """Gives a trainer the tokens that a seat costs, and takes the seat."""
+        self._mint(trainer.account, self.project.terms.trainer_stake)
+        return trainer.enrol()
+
+    def play(self, trainers: Sequence[Trainer], name: str = "round") -> PlayedRound:
+        """A round in which everybody acts, from training to settlement."""
+        submits = []
+        for i, trainer in enumerate(trainers):
+            self.say(f"{name}: trainer {i + 1} of {len(trainers)} trains and submits")
+            submits.append(trainer.submit())
+        self.say(f"{name}: delivering")
+        delivers = [trainer.deliver() for trainer in trainers]
+        for trainer in trainers:
+            trainer.publish()
+        self.say(f"{name}: the aggregator proves and settles")
+        return PlayedRound(submits, delivers, self.aggregator.settle())
+
+    def _mint(self, account: Any, amount: int) -> None:
+        self.token.mint(account, amount + SPARE_FUNDS, sender=self.deployer)

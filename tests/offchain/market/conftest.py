@@ -1,0 +1,54 @@
+"""A small market without training: seven synthetic trainers, real contracts, real proofs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offchain.market.trainer import Schedule
+from offchain.scoring.policy import PolicyTerms
+from offchain.simulation.measure import Synthetic
+from offchain.simulation.stage import Stage
+from offchain.storage.embedded import EmbeddedStore
+from offchain.training.registry import make_task
+from offchain.training.vector import dimension
+from tests.offchain.market.play import SEATS, Play
+
+
+@pytest.fixture(scope="module")
+def play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Play:
+    """The first round is collecting. One row may be excluded."""
+    task = make_task("wine")
+    data = task.load().train
+    stage = Stage(project, accounts, EmbeddedStore(tmp_path_factory.mktemp("store")))
+    stage.fund(
+        {"task": task.describe()},
+        np.zeros(dimension(task.build(0))),
+        PolicyTerms(byzantine=1),
+        SEATS,
+        round_reward=10**21,
+        rounds=2,
+        min_rows=SEATS,
+        max_excluded=1,
+        quantum=1 << 64,
+        learning_rate=0.1,
+    )
+    trainers = [
+        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
+        for i, account in enumerate(stage.seats[:SEATS])
+    ]
+    for trainer in trainers:
+        stage.enrol(trainer)
+    return Play(stage, trainers)
+
+
+@pytest.fixture(autouse=True)
+def fresh_parties(play: Play) -> Any:
+    """What parties remember is put back after each test, as the chain is."""
+    remembered = [(t.prepared, t._residual, t.copy.vector, t.copy.rounds) for t in play.trainers]
+    yield
+    for trainer, (prepared, residual, vector, rounds) in zip(play.trainers, remembered, strict=True):
+        trainer.prepared, trainer._residual = prepared, residual
+        trainer.copy.vector, trainer.copy.rounds = vector, rounds
