@@ -473,14 +473,17 @@ def fail():
     m: machine.Machine = machine._unpack(self._machine)
     assert self._phase(m) == machine.FAILED, "escrow: round has not failed"
     refunded: uint256 = self.terms.round_reward + self.terms.round_fee
-    # enough submitted: the last aggregate was to be had. If not, whoever withheld it is not paid for it.
+    present: uint256 = m.delivered
     if machine._count(m.submitted) < self.terms.min_rows:
+        # Delivering never opened: who submitted has done all that it could. And too few could go on from the last
+        # aggregate: whoever withheld it is not paid for it.
+        present = m.submitted
         ledger._forgo()
     else:
         ledger._acknowledge()
     ledger._credit(self.owner, refunded)
     log IEscrow.Failed(round=m.round, submitted=m.submitted, delivered=m.delivered, refunded=refunded)
-    ledger._miss(m.round, m.active & ~m.delivered, self.terms.trainer_part)
+    ledger._miss(m.round, m.active & ~present, self.terms.trainer_part)
     self._machine = machine._pack(self._next_round(m))
 
 
@@ -699,6 +702,7 @@ def _next_round(over: machine.Machine) -> machine.Machine:
         return self._end(m)
     if m.current == 0:
         m.d3 = block.timestamp + self.terms.score_window
+        log IEscrow.Vacated(round=m.round, take_by=m.d3)
         return m
     return self._begin_round(m)
 
@@ -711,6 +715,7 @@ def _end(stuck: machine.Machine) -> machine.Machine:
     m: machine.Machine = stuck
     refunded: uint256 = self._pot(m)
     returned: uint256 = 0
+    bond: uint256 = 0
     aggregator: address = empty(address)
     ledger._credit(self.owner, refunded)
     if m.current != 0:
@@ -724,8 +729,11 @@ def _end(stuck: machine.Machine) -> machine.Machine:
     else:
         m.state = machine.CLOSED
         m.d1 = 0
-        ledger._credit(self.owner, self.terms.round_fee)
-    log IEscrow.Ended(round=m.round, refunded=refunded, aggregator=aggregator, returned=returned, confirm_by=m.d1)
+        bond = self.terms.round_fee
+        ledger._credit(self.owner, bond)
+    log IEscrow.Ended(
+        round=m.round, refunded=refunded, aggregator=aggregator, returned=returned, bond=bond, confirm_by=m.d1
+    )
     return m
 
 

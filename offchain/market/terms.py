@@ -16,6 +16,7 @@ __all__ = ["FIXED_ONE", "QUANTUM_ONE", "ProjectTerms"]
 FIXED_ONE = 1 << 32  # 1.0 of a learning rate
 QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
 DEFAULT_WINDOW = 3_600
+LEAST_POLICY_GAS = 100_000  # the contract's limit
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class ProjectTerms:
             rate=round(learning_rate * FIXED_ONE),
             policy=policy,
             params=policy_terms.encode(),
-            policy_gas=policy_gas,
+            policy_gas=max(policy_gas, LEAST_POLICY_GAS),
             aggregators=aggregators,
             model=model,
             task=task,

@@ -16,8 +16,9 @@ from offchain.storage.payload import payload_from_bytes
 ROUNDS = 3
 
 
+# Ape isolates tests by the names of their fixtures: a name stands for one scope throughout the tests.
 @pytest.fixture(scope="module")
-def market(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Market:
+def demo(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Market:
     market = Market(MarketOptions(rounds=ROUNDS), project, accounts, tmp_path_factory.mktemp("market"))
     market.open()
     for _ in range(ROUNDS):
@@ -26,73 +27,73 @@ def market(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def result(market: Market) -> dict[str, Any]:
-    return json.loads(json.dumps(market.close()))
+def demo_result(demo: Market) -> dict[str, Any]:
+    return json.loads(json.dumps(demo.close()))
 
 
 def seats_of(result: dict[str, Any], role: str) -> list[int]:
     return [seat for seat, t in enumerate(result["trainers"]) if t["role"] == role]
 
 
-def test_market__inverted_inflated_updates__removed_in_every_round_and_unpaid(result: dict[str, Any]) -> None:
-    (seat,) = seats_of(result, "invert")
-    assert [r["kept"][seat] for r in result["rounds"]] == [False] * ROUNDS
-    assert result["trainers"][seat]["paid"] == "0"
+def test_market__inverted_inflated_updates__removed_in_every_round_and_unpaid(demo_result: dict[str, Any]) -> None:
+    (seat,) = seats_of(demo_result, "invert")
+    assert [r["kept"][seat] for r in demo_result["rounds"]] == [False] * ROUNDS
+    assert demo_result["trainers"][seat]["paid"] == "0"
 
 
-def test_market__free_rider__earns_next_to_nothing(result: dict[str, Any]) -> None:
-    honest = min(int(result["trainers"][seat]["paid"]) for seat in seats_of(result, "honest"))
-    (seat,) = seats_of(result, "free-ride")
-    assert int(result["trainers"][seat]["paid"]) < honest // 20
+def test_market__free_rider__earns_next_to_nothing(demo_result: dict[str, Any]) -> None:
+    honest = min(int(demo_result["trainers"][seat]["paid"]) for seat in seats_of(demo_result, "honest"))
+    (seat,) = seats_of(demo_result, "free-ride")
+    assert int(demo_result["trainers"][seat]["paid"]) < honest // 20
 
 
 def test_market__one_update_from_two_accounts__each_earns_less_than_an_honest_trainer_with_as_much_data(
-    result: dict[str, Any],
+    demo_result: dict[str, Any],
 ) -> None:
-    (copier,), (copied,) = seats_of(result, "copy"), seats_of(result, "copied")
-    partner, alone = result["trainers"][copied], result["trainers"][1]
-    assert partner["rows"] == alone["rows"] == result["trainers"][copier]["rows"]
+    (copier,), (copied,) = seats_of(demo_result, "copy"), seats_of(demo_result, "copied")
+    partner, alone = demo_result["trainers"][copied], demo_result["trainers"][1]
+    assert partner["rows"] == alone["rows"] == demo_result["trainers"][copier]["rows"]
     assert alone["role"] == "honest"
     for seat in (copied, copier):
-        assert int(result["trainers"][seat]["paid"]) < int(alone["paid"])
+        assert int(demo_result["trainers"][seat]["paid"]) < int(alone["paid"])
 
 
-def test_market__honest_majority__model_learns(market: Market, result: dict[str, Any]) -> None:
-    accuracies = [r["accuracy"] for r in result["rounds"]]
-    assert market.accuracy_before < 0.3
+def test_market__honest_majority__model_learns(demo: Market, demo_result: dict[str, Any]) -> None:
+    accuracies = [r["accuracy"] for r in demo_result["rounds"]]
+    assert demo.accuracy_before < 0.3
     assert accuracies[-1] > 0.7
 
 
-def test_market__closed__every_copy_of_the_model_is_the_same(result: dict[str, Any]) -> None:
-    assert result["copies_agree"] is True
+def test_market__closed__every_copy_of_the_model_is_the_same(demo_result: dict[str, Any]) -> None:
+    assert demo_result["copies_agree"] is True
 
 
-def test_market__closed__money_is_conserved(market: Market, result: dict[str, Any]) -> None:
-    terms = market.project.terms
-    credits = [[int(c) for c in r["credits"]] for r in result["rounds"]]
-    for seat, trainer in enumerate(result["trainers"]):
+def test_market__closed__money_is_conserved(demo: Market, demo_result: dict[str, Any]) -> None:
+    terms = demo.project.terms
+    credits = [[int(c) for c in r["credits"]] for r in demo_result["rounds"]]
+    for seat, trainer in enumerate(demo_result["trainers"]):
         assert int(trainer["paid"]) == sum(by_seat[seat] for by_seat in credits)
-    paid_out = sum(int(t["paid"]) for t in result["trainers"])
-    others = sum(int(result[name]) for name in ("refunded", "aggregator_fees", "sunk"))
-    assert paid_out + others == int(result["funded"]) == terms.funds
-    assert result["left_in_escrow"] == result["sunk"]
-    assert paid_out <= int(result["reward"]) == ROUNDS * terms.round_reward
+    paid_out = sum(int(t["paid"]) for t in demo_result["trainers"])
+    others = sum(int(demo_result[name]) for name in ("refunded", "aggregator_fees", "sunk"))
+    assert paid_out + others == int(demo_result["funded"]) == terms.funds
+    assert demo_result["left_in_escrow"] == demo_result["sunk"]
+    assert paid_out <= int(demo_result["reward"]) == ROUNDS * terms.round_reward
 
 
-def test_market__result__has_what_readers_rely_on(result: dict[str, Any]) -> None:
-    assert {"reward", "refunded", "trainers", "rounds"} <= result.keys()
-    for trainer in result["trainers"]:
+def test_market__result__has_what_readers_rely_on(demo_result: dict[str, Any]) -> None:
+    assert {"reward", "refunded", "trainers", "rounds"} <= demo_result.keys()
+    for trainer in demo_result["trainers"]:
         assert {"name", "role", "paid"} <= trainer.keys()
-    for r in result["rounds"]:
+    for r in demo_result["rounds"]:
         assert {"accuracy", "learning_rate", "kept", "contributions", "credits", "prove_s", "gas"} <= r.keys()
-        assert len(r["kept"]) == len(r["contributions"]) == len(r["credits"]) == len(result["trainers"])
+        assert len(r["kept"]) == len(r["contributions"]) == len(r["credits"]) == len(demo_result["trainers"])
         assert r["gas"].keys() == {"submit", "deliver", "settle"}
 
 
-def test_report__of_a_market__shows_four_figures_and_every_trainer(result: dict[str, Any]) -> None:
-    page = render(result)
+def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: dict[str, Any]) -> None:
+    page = render(demo_result)
     assert page.count("<svg") == 4
-    for trainer in result["trainers"]:
+    for trainer in demo_result["trainers"]:
         assert f"{trainer['name']} ({trainer['role']})" in page
 
 
@@ -112,10 +113,10 @@ def test_options__not_allowed__says_what_is(changes: dict[str, Any], message: st
         MarketOptions(**changes)
 
 
-def test_market__folder__holds_sealed_payloads_only(market: Market, result: dict[str, Any]) -> None:
+def test_market__folder__holds_sealed_payloads_only(demo: Market, demo_result: dict[str, Any]) -> None:
     """No update in the clear is on the store: whatever was delivered doesn't parse as a payload."""
-    terms = market.project.terms
-    for delivery in market.project.deliveries(0):
-        data = market.store.get(delivery.cid, 1 << 20)
+    terms = demo.project.terms
+    for delivery in demo.project.deliveries(0):
+        data = demo.store.get(delivery.cid, 1 << 20)
         with pytest.raises(PayloadError):
             payload_from_bytes(data, terms.dimension, terms.bits)

@@ -239,7 +239,9 @@ class EscrowModel:
 
     def fail(self, who: str) -> None:
         need(self.phase == "failed", "fail")
+        present = self.delivered
         if len(self.submitted) < self.least:
+            present = self.submitted  # delivering never opened
             self.sunk += self.pending
             self.pending = 0
         else:
@@ -247,7 +249,7 @@ class EscrowModel:
         self.due[self.owner] += self.reward + self.fee
         self.pot -= self.reward + self.fee
         self.fate[self.round] = Counter(owner=self.reward)
-        self._miss(self.active - self.delivered)
+        self._miss(self.active - present)
         self._next_round()
 
     def finish(self, who: str) -> None:

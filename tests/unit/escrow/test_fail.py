@@ -17,7 +17,7 @@ def test_fail__too_few_submitted__refunds_the_owner(collecting: ProjectDriver, s
     t = receipt.timestamp
     assert collecting.events(receipt) == [
         ("Failed", {"round": 0, "submitted": 0b1011, "delivered": 0, "refunded": R + FEE}),
-        ("Missed", {"round": 0, "seats": 0b1111, "sunk": 4 * PART}),
+        ("Missed", {"round": 0, "seats": 0b0100, "sunk": PART}),
         (
             "RoundStarted",
             {"round": 1, "collect_by": t + 300, "deliver_by": t + 700, "score_by": t + 1200, "rate": collecting.rate},
@@ -26,8 +26,8 @@ def test_fail__too_few_submitted__refunds_the_owner(collecting: ProjectDriver, s
     assert moved == {
         "pot": -(R + FEE),
         "due of owner": R + FEE,
-        "sunk": 4 * PART,
-        **{f"parts of trainer {seat}": -1 for seat in range(4)},
+        "sunk": PART,
+        "parts of trainer 2": -1,  # delivering never opened: who submitted has done its part
     }
     status = collecting.status
     assert (collecting.phase, status.round, status.current) == ("collecting", 1, aggregator.address)
@@ -69,7 +69,7 @@ def test_fail__too_few_submitted_with_a_fee_pending__is_forgone(
     names = [name for name, _ in second_round.events(receipt)]
     assert names == ["Forgone", "Failed", "Missed", "RoundStarted"]
     assert second_round.events(receipt)[0][1] == {"aggregator": aggregator.address, "fee": FEE}
-    assert (moved["pending"], moved["sunk"]) == (-FEE, FEE + 4 * PART)
+    assert (moved["pending"], moved["sunk"]) == (-FEE, FEE + PART)
     assert "due of aggregator 0" not in moved
 
 
@@ -91,7 +91,7 @@ def test_fail__last_round__ends_the_project(create_project: Any, stranger: Any, 
         receipt = project.escrow.fail(sender=stranger)
     assert project.events(receipt)[-1] == (
         "Ended",
-        {"round": 1, "refunded": 0, "aggregator": aggregator.address, "returned": STAKE, "confirm_by": 0},
+        {"round": 1, "refunded": 0, "aggregator": aggregator.address, "returned": STAKE, "bond": FEE, "confirm_by": 0},
     )
     assert project.phase == "closed"
     assert moved["due of owner"] == R + FEE + FEE

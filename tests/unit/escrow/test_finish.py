@@ -24,6 +24,7 @@ def check_finishes(project: ProjectDriver, *, current: bool, round_: int = 0, le
                 "refunded": left,
                 "aggregator": aggregator.address if current else NOBODY,
                 "returned": STAKE if current else 0,
+                "bond": FEE,
                 "confirm_by": 0,
             },
         )
@@ -141,6 +142,7 @@ def test_finish__too_few_are_left_and_a_fee_pending__opens_the_handover(
                 "refunded": 2 * (R + FEE),
                 "aggregator": aggregator.address,
                 "returned": STAKE,
+                "bond": 0,
                 "confirm_by": confirm_by,
             },
         )

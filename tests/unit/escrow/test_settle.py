@@ -100,6 +100,7 @@ def test_settle__last_round__ends_the_project(second_round: ProjectDriver, aggre
         "refunded": 0,
         "aggregator": aggregator.address,
         "returned": 1_100_009,
+        "bond": 0,
         "confirm_by": receipt.timestamp + 600,
     }
     assert second_round.phase == "handover"

@@ -115,7 +115,14 @@ def test_slash__not_taken_over__owner_gets_the_round_back(scoring: ProjectDriver
     assert scoring.events(receipt) == [
         (
             "Ended",
-            {"round": 0, "refunded": 3 * (R + FEE), "aggregator": "0x" + "00" * 20, "returned": 0, "confirm_by": 0},
+            {
+                "round": 0,
+                "refunded": 3 * (R + FEE),
+                "aggregator": "0x" + "00" * 20,
+                "returned": 0,
+                "bond": FEE,
+                "confirm_by": 0,
+            },
         )
     ]
     assert scoring.phase == "closed"

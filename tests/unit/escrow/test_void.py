@@ -30,6 +30,7 @@ def test_void__more_than_may_be_excluded__gives_the_round_up(
             },
         ),
         ("Missed", {"round": 0, "seats": mask(excluded), "sunk": penalty}),
+        ("Vacated", {"round": 1, "take_by": receipt.timestamp + scoring.score_window}),
     ]
     assert moved == {
         "pot": -(R + FEE),
@@ -55,7 +56,7 @@ def test_void__fee_pending__is_earned(second_round: ProjectDriver, aggregator: A
     second_round.to_scoring()
     with second_round.moves() as moved:
         receipt = second_round.escrow.void(0b11, sender=aggregator)
-    assert [name for name, _ in second_round.events(receipt)] == ["Acknowledged", "Voided", "Missed"]
+    assert [name for name, _ in second_round.events(receipt)] == ["Acknowledged", "Voided", "Missed", "Vacated"]
     assert second_round.events(receipt)[0][1] == {"aggregator": aggregator.address, "fee": FEE}
     assert moved["due of aggregator 0"] == FEE + STAKE - 2 * PART
     assert moved["pending"] == -FEE
@@ -67,7 +68,7 @@ def test_void__last_round__closes_the_project(create_project: Any, aggregator: A
         receipt = project.escrow.void(0b11, sender=aggregator)
     assert project.events(receipt)[-1] == (
         "Ended",
-        {"round": 1, "refunded": 0, "aggregator": "0x" + "00" * 20, "returned": 0, "confirm_by": 0},
+        {"round": 1, "refunded": 0, "aggregator": "0x" + "00" * 20, "returned": 0, "bond": FEE, "confirm_by": 0},
     )
     assert project.phase == "closed"
     assert moved["due of owner"] == FEE + FEE  # of the round, and the bond
