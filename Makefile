@@ -5,6 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
+CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi")
+
 .PHONY: setup demo test test-slow check format clean
 
 demo: setup
@@ -25,7 +27,13 @@ format: setup
 	ruff check --fix .
 	ruff format .
 
-setup: .venv/.ready node_modules/.ready
+setup: .venv/.ready node_modules/.ready .build/.ready
+
+# All of them, whenever one has changed: Ape's own cache misses changes of imported modules after a failed compilation.
+.build/.ready: .venv/.ready $(CONTRACTS)
+	@echo "Compiling the contracts"
+	@ape compile --force --size
+	@touch $@
 
 .venv/.ready: requirements.txt constraints.txt
 	@echo "Installing the Python packages into .venv: once, about two minutes"

@@ -153,8 +153,7 @@ def take_turn():
     assert m.current == 0, "escrow: turn is taken"
     assert m.state == machine.ACCEPTING or m.state == machine.ROUNDS, "escrow: no turn to take"
     assert block.timestamp <= (m.d1 if m.state == machine.ACCEPTING else m.d3), "escrow: too late to take the turn"
-    number: uint256 = self._aggregator_number(msg.sender)
-    assert m.accepted & (1 << (number - 1)) != 0, "escrow: not accepted"
+    number: uint256 = self._accepted_number(m)
     assert m.spent & (1 << (number - 1)) == 0, "escrow: turn is spent"
     m.current = number
     stake: uint256 = self.terms.aggregator_stake
@@ -313,7 +312,7 @@ def republish(round: uint256, cid: bytes32):
             content against the round's commitment.
     """
     m: machine.Machine = machine._unpack(self._machine)
-    assert m.accepted & (1 << (self._aggregator_number(msg.sender) - 1)) != 0, "escrow: not accepted"
+    self._accepted_number(m)
     assert round < MAX_ROUNDS and (self.settled >> round) & 1 == 1, "escrow: round not settled"
     assert cid != empty(bytes32), "escrow: no cid"
     log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
@@ -667,6 +666,17 @@ def _aggregator_number(account: address) -> uint256:
         if self.terms.aggregators[i] == account:
             return i + 1
     raise "escrow: not a listed aggregator"
+
+
+@internal
+@view
+def _accepted_number(m: machine.Machine) -> uint256:
+    """
+    @notice The number of the sender, an aggregator that has accepted.
+    """
+    number: uint256 = self._aggregator_number(msg.sender)
+    assert (m.accepted >> (number - 1)) & 1 == 1, "escrow: not accepted"
+    return number
 
 
 @internal

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import contract_at
-from offchain.market.terms import QUANTUM_ONE
+from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.terms import FIXED_ONE, QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.gram import gram_matrix, prove
@@ -31,6 +31,7 @@ __all__ = ["STAGES", "Synthetic", "measure_gas", "measure_stage"]
 MULTIPLICATION = 6_150
 PAIRING = 113_000
 CONTEXT = b"\x01" * 32
+DIMENSION = 275
 
 
 class Synthetic(Trainer):
@@ -47,10 +48,11 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
     task = make_task("wine")
     data = task.load().train
     stage = Stage(contracts, accounts, EmbeddedStore(folder))
+    policy_terms = PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2))
     stage.fund(
         {"task": task.describe()},
         initial_model(task, 0),
-        PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2)),
+        policy_terms,
         rows,
         round_reward=10**21,
         rounds=2,
@@ -73,7 +75,8 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         }
     gas["confirm"] = stage.owner.confirm(stage.project).gas_used
     gas["withdraw"] = _most(trainer.withdraw() for trainer in trainers)
-    return {"rows": rows, "rule": rule, **gas, "verifier": _verifier_gas(stage, rows)}
+    costs = {"verifier": _verifier_gas(stage, rows), "policy": _policy_gas(stage, rows, policy_terms)}
+    return {"rows": rows, "rule": rule, **gas, **costs}
 
 
 def _most(receipts: Iterable[Any]) -> int:
@@ -81,19 +84,30 @@ def _most(receipts: Iterable[Any]) -> int:
 
 
 def _verifier_gas(stage: Stage, rows: int) -> dict[str, int]:
-    updates, tails = _random_updates(rows, 275)
+    """Of a proof in a transaction of its own, and the least that any verifier of n rows takes."""
+    updates, tails = _random_updates(rows, DIMENSION)
     statement, proof = prove(stage.srs, CONTEXT, updates, tails)
-    receipt = contract_at(stage.contracts.GramVerifier, stage.deployment.gram_verifier).verify.transact(
+    verifier = contract_at(stage.contracts.GramVerifier, stage.deployment.gram_verifier)
+    arguments = (
         statement.context,
         statement.dimension,
         statement.commitments,
         statement.gram,
         proof.as_struct(),
         hint(stage.srs.tau_g2, statement, proof),
-        sender=stage.deployer,
     )
-    floor = (rows + 6) * MULTIPLICATION + PAIRING
-    return {"transaction": receipt.gas_used, "floor": floor}
+    used = verifier.verify.transact(*arguments, sender=stage.deployer).gas_used
+    data = bytes(verifier.verify.encode_input(*arguments))
+    calldata = 16 * len(data) - 12 * data.count(0)
+    return {"transaction": used, "floor": 21_000 + calldata + (rows + 6) * MULTIPLICATION + PAIRING}
+
+
+def _policy_gas(stage: Stage, rows: int, terms: PolicyTerms) -> int:
+    """Of `evaluate`, for random updates; it hardly depends on them."""
+    policy = contract_at(stage.contracts.RoundPolicy, stage.deployment.policy)
+    meter = deploy_contract(stage.deployer, stage.contracts.GasMeter)
+    gram = gram_matrix(_random_updates(rows, DIMENSION)[0])
+    return int(meter.measure(policy, policy.evaluate.encode_input(rows, gram, terms.encode(), FIXED_ONE)))
 
 
 def _random_updates(rows: int, dimension: int) -> tuple[npt.NDArray[np.int16], list[list[int]]]:
