@@ -41,7 +41,10 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(8))
+MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 80)]
+
+
+@pytest.mark.parametrize("seed", [*range(8), *MORE])
 def test_walk__any_calls_by_anyone__contract_is_the_model(
     seed: int, make_market: Callable[..., Market], parties: Parties
 ) -> None:
