@@ -3,6 +3,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
+# whatever else is checked out on this machine, this tree is the one that runs
+export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi")

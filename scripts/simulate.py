@@ -42,6 +42,7 @@ UNIT = Decimal(10) ** 18
     help="Below this mean cosine the rate decays.",
 )
 @click.option("--decay", type=click.FloatRange(0, 1), default=DEFAULT.decay, help="Of the learning rate.")
+@click.option("--least-rate", type=click.FloatRange(0, 100), default=DEFAULT.least_rate, help="Where decay stops.")
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, 100, min_open=True),

@@ -30,6 +30,7 @@ class MarketOptions:
     byzantine: int = 2
     agreement_floor: float = 1 / 16
     decay: float = 1 / 2
+    least_rate: float = 1 / (1 << 32)  # decay stops here
     learning_rate: float = 0.3
     task: str = "digits"  # a built-in task, or the path of a CSV file
     label: str | None = None  # of a CSV file
@@ -72,6 +73,7 @@ class MarketOptions:
                 byzantine=self.byzantine,
                 agreement_floor=round(self.agreement_floor * one),
                 decay=round(self.decay * one),
+                least_rate=round(self.least_rate * one),
             )
         except ValueError as error:
             raise OptionError(str(error)) from error

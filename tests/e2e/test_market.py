@@ -105,6 +105,8 @@ def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: 
         ({"adversaries": ("invert", "lie")}, "adversary: one of flip-labels, invert, free-ride, copy, not lie"),
         ({"adversaries": ("invert",) * 7}, "adversaries: at most 6 of 8 trainers"),
         ({"rounds": 65}, "rounds: 1 to 64, not 65"),
+        ({"least_rate": 0.0}, "least_rate must be in 1 .. "),
+        ({"byzantine": 15}, "byzantine must be in 0 .. 14"),
         ({"task": "data.csv"}, "label: a CSV file needs"),
     ],
 )
