@@ -32,7 +32,9 @@ UNIT = Decimal(10) ** 18
     "--trainers", type=click.IntRange(3, MAX_TRAINERS), default=DEFAULT.trainers, help="How many, adversaries included."
 )
 @click.option("--rounds", type=click.IntRange(1, 64), default=DEFAULT.rounds)
-@click.option("--seed", type=int, default=DEFAULT.seed, help="Of data shares, initial model and training.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**31), default=DEFAULT.seed, help="Of data shares, initial model and training."
+)
 @click.option("--policy", "rule", type=click.Choice(RULES), default=DEFAULT.rule, help="How outliers are removed.")
 @click.option("--byzantine", type=click.IntRange(0, 14), default=DEFAULT.byzantine, help="f: how many may be hostile.")
 @click.option(

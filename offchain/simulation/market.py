@@ -33,6 +33,7 @@ from offchain.training.task import Samples, Task
 __all__ = ["Market", "PartyResult", "RoundResult"]
 
 HONEST = "honest"
+MAX_SEEDS = 100  # seeds of parties and rounds don't meet
 COPIED = "copied"  # trains honestly, and shares its update with a copier
 
 
@@ -214,7 +215,7 @@ class Market:
         return {
             "project": self.project.address,
             "token": terms.token,
-            "options": asdict(self.options),
+            "options": asdict(self.options) | {"round_reward": str(terms.round_reward)},
             "dimension": terms.dimension,
             "reward": str(terms.rounds * terms.round_reward),
             "funded": str(terms.funds),
@@ -235,9 +236,6 @@ class Market:
     def _withdrawn(self, receipt: Any) -> int:
         (event,) = receipt.decode_logs(self.project.escrow.Withdrawn)
         return int(event.amount)
-
-
-MAX_SEEDS = 100  # seeds of parties and rounds don't meet
 
 
 def _task(options: MarketOptions) -> Task:

@@ -82,6 +82,7 @@ def test_market__closed__money_is_conserved(demo: Market, demo_result: dict[str,
 
 def test_market__result__has_what_readers_rely_on(demo_result: dict[str, Any]) -> None:
     assert {"reward", "refunded", "trainers", "rounds"} <= demo_result.keys()
+    assert demo_result["options"]["round_reward"] == "1000000000000000000000"
     for trainer in demo_result["trainers"]:
         assert {"name", "role", "paid"} <= trainer.keys()
     for r in demo_result["rounds"]:
