@@ -19,11 +19,10 @@ from offchain.proving.errors import InputError
 from offchain.proving.kernels.curve import Point, add, encode
 from offchain.proving.kernels.field import P, from_ints
 from offchain.proving.kernels.msm import msm
+from offchain.proving.parameters import TAIL
 from offchain.proving.srs import Srs
 
 __all__ = ["TAIL", "Point", "commit", "commit_integers", "random_tail"]
-
-TAIL = 8  # random entries behind each committed vector
 
 
 def random_tail() -> list[int]:

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from offchain.proving.parameters import P as SCALAR_ORDER
 from offchain.scoring.policy import MAX_ROWS, ONE
 
 __all__ = ["SCALAR_ORDER", "AggregateError", "aggregate", "apply"]
 
-SCALAR_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001  # of BN254
 MAX_AGGREGATE = MAX_ROWS * ONE << 15
 MAX_TOTAL = MAX_ROWS * ONE
 MAX_QUANTUM = 1 << 96

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save
 
+from offchain.proving.parameters import TAIL, P
 from offchain.storage.errors import PayloadError
 
 __all__ = [
@@ -47,8 +48,6 @@ __all__ = [
     "task_to_bytes",
 ]
 
-P = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001  # order of BN254, the field of the tails
-TAIL = 8  # field elements behind an update
 MAX_TASK = 65_536  # bytes of a task's description
 _MAX_HEADER = 512  # bytes; ours take about half
 _ELEMENT = 32  # bytes of a field element

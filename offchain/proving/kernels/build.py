@@ -20,7 +20,8 @@ __all__ = ["kernel"]
 
 
 def _digest_of_sources() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    sources = [*sorted(here.glob("*.py")), here.parent / "parameters.py"]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 

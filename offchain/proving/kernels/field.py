@@ -30,6 +30,7 @@ from numba.extending import intrinsic, models, register_model
 
 from offchain.proving.kernels.build import kernel
 from offchain.proving.kernels.parallel import run, split
+from offchain.proving.parameters import P, Q
 
 __all__ = [
     "RADIX",
@@ -57,8 +58,6 @@ __all__ = [
     "to_ints",
 ]  # fmt: skip
 
-P = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 RADIX = 1 << 256
 
 Words = npt.NDArray[np.uint64]

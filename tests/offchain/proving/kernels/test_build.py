@@ -31,13 +31,18 @@ def test_kernel__first_call__caches_under_the_chosen_folder_alone(tmp_path: Path
 
 
 def test_digest_of_sources__a_source_changes__is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("build.py", "field.py"):
-        (tmp_path / name).write_text("one")
-    monkeypatch.setattr(build, "__file__", str(tmp_path / "build.py"))
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    for source in (kernels / "build.py", kernels / "field.py", tmp_path / "parameters.py"):
+        source.write_text("one")
+    monkeypatch.setattr(build, "__file__", str(kernels / "build.py"))
     first = build._digest_of_sources()
     assert build._digest_of_sources() == first
-    (tmp_path / "field.py").write_text("two")
-    assert build._digest_of_sources() != first
+    (kernels / "field.py").write_text("two")
+    second = build._digest_of_sources()
+    assert second != first
+    (tmp_path / "parameters.py").write_text("two")
+    assert build._digest_of_sources() not in (first, second)
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 12_345])
