@@ -1,5 +1,6 @@
 # make demo   a whole market on this machine, from funding to payout
 # make test   everything that is checked before a change lands
+# make peers  what `ape run bench STAGE --against PEER` compares with
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi")
 
-.PHONY: setup demo test test-slow check format clean
+.PHONY: setup demo test test-slow check format peers clean
 
 demo: setup
 	ape run simulate $(DEMO)
@@ -28,6 +29,11 @@ check: setup
 format: setup
 	ruff check --fix .
 	ruff format .
+
+peers: setup
+	@echo "Installing zksnake and ezkl into .venv, snarkjs and circom2 into node_modules"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-peers.txt --constraint constraints.txt
+	@npm install --silent --no-save snarkjs@0.7.6 circom2@0.2.23
 
 setup: .venv/.ready node_modules/.ready .build/.ready
 

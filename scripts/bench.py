@@ -10,8 +10,10 @@ import click
 from ape import accounts, project
 from ape.cli import ConnectedProviderCommand
 
+from offchain.bench.case import ONE_ROW, SCALARS, STAGES, Case
+from offchain.bench.compare import PEERS, measure_against, measure_stage
+from offchain.bench.errors import BenchError
 from offchain.scoring.policy import RULES
-from offchain.simulation.measure import STAGES, measure_gas, measure_stage
 
 
 @click.group()
@@ -24,18 +26,50 @@ def cli() -> None:
 @click.option("--policy", "rule", type=click.Choice(RULES), default=RULES[0], show_default=True)
 def gas(rows: tuple[int, ...], rule: str) -> None:
     """Gas of every call of a project, in transactions."""
+    # imported here: it brings torch, which the other commands don't use
+    from offchain.bench.gas import measure_gas
+
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             click.echo(json.dumps(measure_gas(project, accounts.test_accounts, Path(folder), count, rule)))
 
 
-def stage_command(stage: str) -> click.Command:
-    @click.command(stage, help=f"Wall and CPU seconds and peak memory of: {stage}.")
-    @click.option("--rows", type=click.IntRange(1, 32), default=8, show_default=True)
-    @click.option("--dimension", type=click.IntRange(48, 1 << 24), default=1 << 14, show_default=True)
-    def command(rows: int, dimension: int) -> None:
-        click.echo(json.dumps(measure_stage(stage, rows, dimension)))
+WHAT = {
+    "commit": "the commitment to one update",
+    "gram": "the Gram matrix of all rows",
+    "prove": "that matrix with its proof, the commitments being known",
+    "verify": "a proof's verification in Python",
+    "msm": "one multi-scalar multiplication over as many points of the SRS",
+    "product": "1,000 products of field elements, DIMENSION at a time, on one thread",
+    "transform": "one number-theoretic transform; its size is the least power of two >= DIMENSION, and 256 at least",
+}
 
+
+def stage_command(stage: str) -> click.Command:
+    rows_help = "It works on one: no effect." if stage in ONE_ROW else None
+    peers = [name for name, peer in PEERS.items() if stage in peer.stages]
+    against_help = f"Also measure what others would use: {', '.join(peers) or 'none for this stage'}."
+
+    @click.command(stage, help=f"Seconds and peak memory, in MiB, of {WHAT[stage]}. Runs are warm.")
+    @click.option("--rows", type=click.IntRange(1, 32), default=8, show_default=True, help=rows_help)
+    @click.option("--dimension", type=click.IntRange(48, 1 << 27), default=1 << 14, show_default=True)
+    @click.option("--threads", type=click.IntRange(1, 256), help="One a core if not given.")
+    @click.option("--repeat", type=click.IntRange(1), default=1, show_default=True, help="Medians of so many runs.")
+    @click.option("--against", type=click.Choice(list(PEERS)), help=against_help)
+    def command(rows: int, dimension: int, threads: int | None, repeat: int, against: str | None, **other: str) -> None:
+        case = Case(stage, rows, dimension, repeat=repeat, **other)
+        try:
+            if against is None:
+                click.echo(json.dumps(measure_stage(case, threads)))
+                return
+            for line in measure_against(case, against, threads):
+                click.echo(json.dumps(line))
+        except BenchError as error:
+            raise click.ClickException(str(error)) from error
+
+    if stage == "msm":
+        kinds = click.option("--scalars", type=click.Choice(SCALARS), default=SCALARS[0], show_default=True)
+        command = kinds(command)
     return command
 
 

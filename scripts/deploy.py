@@ -9,9 +9,12 @@ from typing import Any
 import click
 from ape import project
 from ape.cli import ConnectedProviderCommand, account_option
+from rich.console import Console
 
+from offchain import progress
 from offchain.errors import EXPECTED
 from offchain.market.deployment import deploy
+from offchain.proving.kernels.build import is_compiled
 from offchain.proving.srs import Srs
 
 
@@ -45,7 +48,10 @@ def cli(account: Any, provider: Any, ptau: Path | None, insecure_srs: bool, size
     if not network.is_dev:
         click.confirm("Deploy?", abort=True)
     try:
-        srs = Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size)
+        with progress.show(Console()):
+            if not is_compiled():
+                progress.note("Compiling the prover's kernels: once, about a minute in all")
+            srs = Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size)
         deployment = deploy(project, account, srs)
     except EXPECTED as error:
         raise click.ClickException(str(error)) from error

@@ -16,7 +16,9 @@ from ape.logging import logger as ape_logger
 from rich.console import Console
 from rich.table import Table
 
+from offchain import progress
 from offchain.errors import EXPECTED
+from offchain.proving.kernels.build import is_compiled
 from offchain.scoring.policy import RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
@@ -80,8 +82,10 @@ def cli(out: Path, adversaries: tuple[str, ...], **chosen: Any) -> None:
     try:
         options = MarketOptions(adversaries=tuple(a for a in adversaries if a != "none"), **chosen)
         fresh(out / "store")
-        with console.status("starting") as status:
-            market = Market(options, project, accounts.test_accounts, out, say=lambda text: status.update(text))
+        with progress.show(console) as display:
+            if not is_compiled():
+                progress.note("Compiling the prover's kernels: once, about a minute in all")
+            market = Market(options, project, accounts.test_accounts, out, say=display.say)
             market.open()
             console.print(
                 f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from offchain.market.chain import contract_at, token_at
 from offchain.market.errors import MarketError
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
+from offchain.progress import stage
 from offchain.proving.commitment import commit
 from offchain.proving.gram import gram_matrix, prove
 from offchain.proving.srs import Srs
@@ -42,6 +43,16 @@ class SettledRound:
     excluded: list[int]  # seats
     prove_seconds: float
     receipt: Any
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The payloads of a round, by row, and the seats of those that can't be used."""
+
+    rows: list[Delivery]
+    updates: npt.NDArray[np.int16] = field(repr=False)  # int16[rows, d]
+    tails: list[tuple[int, ...]] = field(repr=False)
+    excluded: list[int]
 
 
 class Aggregator:
@@ -70,25 +81,21 @@ class Aggregator:
         the round, or wait for them.
         """
         status = self.project.expect(Phase.SCORING)
-        deliveries = self.project.deliveries(status.round)
-        opened = {d.seat: self._open(d) for d in deliveries}
-        rows = [(d, payload) for d in deliveries if (payload := opened[d.seat]) is not None]
-        excluded = [seat for seat, payload in opened.items() if payload is None]
+        opened = self._open_all(self.project.deliveries(status.round))
+        rows, updates, excluded = opened.rows, opened.updates, opened.excluded
         if len(excluded) > self.project.terms.max_excluded:
             raise MarketError(
                 f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
             )
 
-        updates = np.stack([payload.update for _, payload in rows])
-        tails = [payload.tail for _, payload in rows]
         gram = gram_matrix(updates)
         outcome = self._decide(len(rows), gram, status.rate)
-        published = self._publish(updates, tails, outcome.weights)
+        published = self._publish(updates, opened.tails, outcome.weights)
 
         started = time.perf_counter()
         context = self.project.context(status.round, str(self.account.address))
-        commitments = [delivery.commitment for delivery, _ in rows]
-        statement, proof = prove(self.srs, context, updates, tails, commitments=commitments)
+        commitments = [delivery.commitment for delivery in rows]
+        statement, proof = prove(self.srs, context, updates, opened.tails, commitments=commitments, gram=gram)
         prove_seconds = time.perf_counter() - started
         receipt = self.project.escrow.settle(
             sum(1 << seat for seat in excluded),
@@ -104,6 +111,23 @@ class Aggregator:
 
     def withdraw(self) -> Any:
         return self.project.escrow.withdraw(self.account, sender=self.account)
+
+    def _open_all(self, deliveries: list[Delivery]) -> _Opened:
+        rows: list[Delivery] = []
+        updates = np.empty((len(deliveries), self.project.terms.dimension), np.int16)
+        tails: list[tuple[int, ...]] = []
+        excluded: list[int] = []
+        with stage(f"Opening {len(deliveries)} payloads", len(deliveries)) as advance:
+            for delivery in deliveries:
+                payload = self._open(delivery)
+                if payload is None:
+                    excluded.append(delivery.seat)
+                else:
+                    updates[len(rows)] = payload.update
+                    rows.append(delivery)
+                    tails.append(payload.tail)
+                advance(1)
+        return _Opened(rows, updates[: len(rows)], tails, excluded)
 
     def _open(self, delivery: Delivery) -> Payload | None:
         """The payload that opens the delivered commitment, or None if there is no such thing on the store."""
@@ -131,5 +155,6 @@ class Aggregator:
         return outcome
 
     def _publish(self, updates: npt.NDArray[np.int16], tails: list[tuple[int, ...]], weights: list[int]) -> bytes:
-        values, tail = aggregate(updates, tails, weights)
-        return self.store.put(aggregate_to_bytes(Aggregate(values, tail))).digest
+        with stage("Publishing the aggregate"):
+            values, tail = aggregate(updates, tails, weights)
+            return self.store.put(aggregate_to_bytes(Aggregate(values, tail))).digest

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from offchain.progress import stage
 from offchain.proving.errors import InputError
 from offchain.proving.kernels.curve import Point, add, encode
 from offchain.proving.kernels.field import P, from_ints
@@ -35,7 +36,8 @@ def _commit(srs: Srs, values: npt.NDArray[np.int16] | npt.NDArray[np.int64], tai
         raise InputError(f"a committed vector has one dimension and a tail of {TAIL}")
     d = len(values)
     points = srs.prefix(d + TAIL)
-    return encode(add(msm(points[:d], values), msm(points[d:], from_ints(tail))))
+    with stage("Committing to an update"):
+        return encode(add(msm(points[:d], values), msm(points[d:], from_ints(tail))))
 
 
 def commit(srs: Srs, update: npt.NDArray[np.int16], tail: Sequence[int]) -> Point:

@@ -15,7 +15,9 @@ They are checked at a random z, by one KZG opening of a + delta t + delta^2 h + 
 Drake, Fisch, Gabizon, "Efficient polynomial commitment schemes for multiple points and polynomials", 2020).
 
 Zero-knowledge given G for d >= n + 16, with a fresh mask for every proof, drawn here, and a fresh tail for every
-update. Cost: five multi-scalar multiplications of d field elements and two transforms of 2 d.
+update. Cost: five multi-scalar multiplications of d field elements and two transforms of 2 d. Memory: beside updates
+and SRS five arrays of d field elements, 32 bytes each: a, h, and between them the transforms' 2 d, rounded up to a
+power of two, with d roots of unity. The mask becomes a, and a becomes q, in place.
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from offchain.progress import stage
 from offchain.proving.commitment import TAIL, Point, commit
 from offchain.proving.errors import InputError
 from offchain.proving.kernels.curve import encode
-from offchain.proving.kernels.field import P, Words, from_ints, random_elements
+from offchain.proving.kernels.field import P, Words, from_ints
 from offchain.proving.kernels.fold import MAX_ROWS, dot_products, exact_products, fold, square_norm
 from offchain.proving.kernels.msm import msm
-from offchain.proving.kernels.polynomial import accumulate, autocorrelation, divide_by_linear, evaluate
+from offchain.proving.kernels.polynomial import autocorrelation, divide_by_linear, evaluate
+from offchain.proving.kernels.vector import accumulate, random_elements
 from offchain.proving.srs import Srs
 from offchain.proving.transcript import GramProof, GramStatement, GramTranscript, dimension_is_sound
 
@@ -39,9 +43,10 @@ __all__ = ["gram_matrix", "prove"]
 
 
 def gram_matrix(updates: npt.NDArray[np.int16]) -> list[int]:
-    """The upper triangle, row by row, of the Gram matrix of int16[n, d]; exact for d up to 2^27."""
+    """The upper triangle, row by row, of the Gram matrix of int16[n, d]; exact for d up to 2^27, within 2^57."""
     _check_updates(updates)
-    return [int(value) for value in exact_products(updates, updates)[np.triu_indices(len(updates))]]
+    with stage("Computing the Gram matrix"):
+        return [int(value) for value in exact_products(updates, updates)[np.triu_indices(len(updates))]]
 
 
 def _check_updates(updates: npt.NDArray[np.int16]) -> None:
@@ -51,8 +56,13 @@ def _check_updates(updates: npt.NDArray[np.int16]) -> None:
         raise InputError("an update has at most 2^27 entries")
 
 
-def _commit(srs: Srs, coefficients: Words) -> Point:
-    return encode(msm(srs.prefix(len(coefficients)), coefficients))
+def _commit(srs: Srs, name: str, coefficients: Words) -> Point:
+    with stage(f"Committing to {name}"):
+        return encode(msm(srs.prefix(len(coefficients)), coefficients))
+
+
+def _reversed(coefficients: Words) -> Words:
+    return np.ascontiguousarray(coefficients[::-1])
 
 
 def prove(
@@ -62,12 +72,14 @@ def prove(
     tails: Sequence[Sequence[int]],
     *,
     commitments: Sequence[Point] | None = None,
+    gram: Sequence[int] | None = None,
     random: Callable[[int], int] | None = None,
 ) -> tuple[GramStatement, GramProof]:
     """The Gram matrix of n updates with its proof.
 
     context: 32 bytes that the proof is bound to. updates: int16[n, d]. tails: n lists of TAIL field elements.
     commitments: those to the updates with these tails, if known; with a wrong one the proof doesn't verify.
+    gram: what `gram_matrix` gives for the updates, if known; with a wrong entry the proof doesn't verify.
     random: for tests, draws each of the mask's d + TAIL elements below its argument; else they come from the system.
 
     Raises InputError unless 1 <= n <= 32, n + 16 <= d <= srs.size - 16, and the shapes agree.
@@ -80,36 +92,53 @@ def prove(
         raise InputError(f"a proof takes a context of 32 bytes, and for each update a tail of {TAIL}")
     if commitments is None:
         commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
-    elif len(commitments) != n:
-        raise InputError("a proof takes one commitment for each update")
-    statement = GramStatement(context, d, tuple(commitments), tuple(gram_matrix(updates)))
+    if gram is None:
+        gram = gram_matrix(updates)
+    if len(commitments) != n or len(gram) != n * (n + 1) // 2:
+        raise InputError("a proof takes one commitment for each update, and a Gram entry for each two")
+    statement = GramStatement(context, d, tuple(commitments), tuple(gram))
     transcript = GramTranscript(srs.tau_g2)
     transcript.bind_statement(statement)
 
-    m = from_ints(random(P) for _ in range(d + TAIL)) if random else random_elements(d + TAIL)
-    mask, cross, mask_norm = _commit(srs, m), tuple(dot_products(m[:d], updates)), square_norm(m[:d])
+    with stage("Drawing the mask"):
+        m = from_ints(random(P) for _ in range(d + TAIL)) if random else random_elements(d + TAIL)
+    mask = _commit(srs, "the mask", m)
+    with stage("Multiplying the mask with the updates"):
+        cross, mask_norm = tuple(dot_products(m[:d], updates)), square_norm(m[:d])
     alpha = transcript.bind_mask(mask, cross, mask_norm)
 
-    head = fold(m[:d], updates, alpha)
-    t = m[d:].copy()
+    a = m  # in place: a = m + sum_i alpha_i v_i
+    head = a[:d]
+    with stage("Folding the updates"):
+        fold(head, updates, alpha, out=head)
     for tail, alpha_i in zip(tails, alpha, strict=True):
-        accumulate(t, from_ints(tail), alpha_i)
-    a, h, r = np.concatenate([head, t]), autocorrelation(head), np.ascontiguousarray(head[::-1])
-    t_point, h_point, r_point = _commit(srs, t), _commit(srs, h), _commit(srs, r)
+        accumulate(a[d:], from_ints(tail), alpha_i)
+    t = a[d:].copy()
+    t_point, r_point = _commit(srs, "the tail", t), _commit(srs, "the reversal", _reversed(head))
+    with stage("Computing the autocorrelation"):
+        h = autocorrelation(head)
+    h_point = _commit(srs, "the autocorrelation", h)
     z = transcript.bind_polynomials(t_point, h_point, r_point)
     zinv = pow(z, -1, P)
 
-    opened = (evaluate(a, z), evaluate(a, zinv), evaluate(t, z), evaluate(t, zinv), evaluate(h, z))
+    with stage("Evaluating"):
+        opened = (evaluate(a, z), evaluate(a, zinv), evaluate(t, z), evaluate(t, zinv), evaluate(h, z))
     delta = transcript.bind_evaluations(opened)
-    q = a.copy()  # a + delta t + delta^2 h + delta^3 r
-    for power, polynomial in enumerate((t, h, r), start=1):
-        accumulate(q, polynomial, pow(delta, power, P))
-    w = divide_by_linear(divide_by_linear(q, z), zinv)  # the remainder is the line through the two values
-    w_point = _commit(srs, w)
+    with stage("Dividing"):
+        r, q = _reversed(head), a  # in place: q = a + delta t + delta^2 h + delta^3 r
+        accumulate(q, t, delta)
+        accumulate(q, h, pow(delta, 2, P))
+        accumulate(q, r, pow(delta, 3, P))
+        del h, r
+        w = divide_by_linear(divide_by_linear(q, z), zinv)  # the remainder is the line through the two values
+    w_point = _commit(srs, "the quotient", w)
 
     x = transcript.bind_quotient(w_point)
-    # less the line's value at x this vanishes there; the quotient doesn't depend on a constant
-    linear = q
-    accumulate(linear, w, -(x - z) * (x - zinv))
-    l_point = _commit(srs, divide_by_linear(linear, x))
+    with stage("Dividing"):
+        # less the line's value at x this vanishes there; the quotient doesn't depend on a constant
+        linear = q
+        accumulate(linear, w, -(x - z) * (x - zinv))
+        del w
+        l = divide_by_linear(linear, x)
+    l_point = _commit(srs, "the linear quotient", l)
     return statement, GramProof(mask, cross, mask_norm, t_point, h_point, r_point, *opened, w_point, l_point)

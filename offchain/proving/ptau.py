@@ -5,30 +5,34 @@
     section 2   [tau^i]_1 for i < 2^(k+1) - 1: x and y in Montgomery form, 64 bytes a point
     section 3   [tau^i]_2 for i < 2^k: x and y, real part first, in Montgomery form, 128 bytes a point
 
-All little-endian, so a point of section 2 is a point of our kernels as it stands. The file is not trusted:
-`check_powers` shows that the points are consecutive powers of the one tau behind [tau]_2. That nobody knows this tau
-is the ceremony's word.
+All little-endian, so a point of section 2 is a point of our kernels as it stands. The file is not trusted: every point
+is shown to lie on the curve, and `verified_powers` shows that they are consecutive powers of the one tau behind
+[tau]_2. That nobody knows this tau is the ceremony's word.
+
+Files go up to 2^28 powers, so points are read and checked a chunk at a time: memory doesn't grow with their number.
 """
 
 from __future__ import annotations
 
 import secrets
 import struct
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from offchain.proving.errors import SrsError
-from offchain.proving.kernels.curve import decode, encode, first_off_curve
-from offchain.proving.kernels.field import RADIX, Q, Words, to_ints
+from offchain.proving.kernels.curve import add, decode, encode, first_off_curve
+from offchain.proving.kernels.field import RADIX, P, Q, Words, from_ints, to_ints
 from offchain.proving.kernels.msm import msm
 from offchain.proving.pairing import G2, G2Point, PointError, decode_g1, decode_g2, encode_g2, pairings_agree
 
-__all__ = ["check_powers", "read_ptau"]
+__all__ = ["CHUNK", "PtauFile", "verified_powers"]
+
+CHUNK = 1 << 17  # points at a time: 8 MB
 
 _G1_BYTES, _G2_BYTES = 64, 128
-_CHUNK = 1 << 15  # points read and checked at a time
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
@@ -79,20 +83,6 @@ def _read_power(file: BinaryIO, sections: dict[int, tuple[int, int]]) -> int:
     return int(power)
 
 
-def _read_g1(file: BinaryIO, offset: int, size: int) -> Words:
-    points = np.empty((size, 8), np.uint64)
-    file.seek(offset)
-    for start in range(0, size, _CHUNK):
-        part = points[start : start + _CHUNK]
-        part[:] = np.frombuffer(_read(file, part.nbytes), "<u8").reshape(-1, 8)
-        wrong = first_off_curve(part)
-        if wrong is not None:
-            raise SrsError(f"{file.name}: power {start + wrong} isn't a point of the curve")
-    if not np.array_equal(points[0], decode((1, 2))):
-        raise SrsError(f"{file.name}: the first point isn't the generator")
-    return points
-
-
 def _read_g2(file: BinaryIO, offset: int) -> tuple[G2Point, G2Point]:
     """The EVM encodings of the first two points."""
     file.seek(offset)
@@ -104,46 +94,76 @@ def _read_g2(file: BinaryIO, offset: int) -> tuple[G2Point, G2Point]:
     return one, tau
 
 
-def read_ptau(path: Path, size: int) -> tuple[Words, G2Point]:
-    """(the first `size` powers in G1 as uint64[size, 8], [tau]_2); size is at least 2.
+class PtauFile:
+    """A `.ptau` file whose format, curve and generator of G2 have been checked. Every method raises SrsError."""
 
-    Checks the format, the curve, every point and both generators, and raises SrsError; `check_powers` is the
-    caller's.
-    """
-    if size < 2:
-        raise SrsError("an SRS has two powers at least")
-    try:
-        with path.open("rb") as file:
-            sections = _sections(file)
-            power = _read_power(file, sections)
-            count = 2 ** (power + 1) - 1
-            offset_g1 = _section(file, sections, 2, count * _G1_BYTES)
-            offset_g2 = _section(file, sections, 3, 2**power * _G2_BYTES)
-            if size > count:
-                raise SrsError(f"{path}: has {count} powers; {size} are needed")
-            g1 = _read_g1(file, offset_g1, size)
-            one_g2, tau_g2 = _read_g2(file, offset_g2)
-    except OSError as error:
-        raise SrsError(f"{path}: {error.strerror or error}") from error
-    if one_g2 != encode_g2(G2):
-        raise SrsError(f"{path}: the first point of G2 isn't the generator")
-    return g1, tau_g2
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                sections = _sections(file)
+                power = _read_power(file, sections)
+                self.count = 2 ** (power + 1) - 1  # of the powers in G1
+                self._offset = _section(file, sections, 2, self.count * _G1_BYTES)
+                one_g2, self.tau_g2 = _read_g2(file, _section(file, sections, 3, 2**power * _G2_BYTES))
+        except OSError as error:
+            raise SrsError(f"{path}: {error.strerror or error}") from error
+        if one_g2 != encode_g2(G2):
+            raise SrsError(f"{path}: the first point of G2 isn't the generator")
+
+    def points(self, start: int, end: int) -> Words:
+        """Powers start to end (exclusive) in G1, uint64[end - start, 8]: points of the curve, and no more checked."""
+        if end > self.count:
+            raise SrsError(f"{self.path}: has {self.count} powers; {end} are needed")
+        points = np.empty((end - start, 8), "<u8")
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset + start * _G1_BYTES)
+                if file.readinto(points.data) != points.nbytes:
+                    raise SrsError(f"{self.path}: truncated")
+        except OSError as error:
+            raise SrsError(f"{self.path}: {error.strerror or error}") from error
+        wrong = first_off_curve(points)
+        if wrong is not None:
+            raise SrsError(f"{self.path}: power {start + wrong} isn't a point of the curve")
+        if start == 0 and not np.array_equal(points[0], decode((1, 2))):
+            raise SrsError(f"{self.path}: the first point isn't the generator")
+        return points
+
+    def powers(self, size: int) -> Iterator[Words]:
+        """The first `size` powers in chunks, verified once the last chunk has been taken."""
+        chunks = (self.points(start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
+        return verified_powers(chunks, self.tau_g2)
 
 
-def check_powers(g1: Words, tau_g2: G2Point) -> None:
-    """Raises SrsError unless g1[i + 1] = tau g1[i] for all i, for the tau of tau_g2, and tau isn't 0 or 1.
+def verified_powers(chunks: Iterable[Words], tau_g2: G2Point) -> Iterator[Words]:
+    """Passes chunks of points g_0 .. g_n on; after the last, raises SrsError unless g_(i+1) = tau g_i for all i, for
+    the tau of tau_g2, and tau isn't 0 or 1. So nothing is verified until the iterator has come to its end.
 
-    One random combination, e(sum_i s_i g1[i + 1], G2) = e(sum_i s_i g1[i], tau_g2), of 128-bit s_i: wrong points pass
-    with chance 2^-128.
+    One random combination, e(sum_i s_i g_(i+1), G2) = e(sum_i s_i g_i, tau_g2), of 128-bit s_i: wrong points pass with
+    chance 2^-128. The points are on the curve. Cost: two multi-scalar multiplications by the s_i.
     """
     try:
         tau = decode_g2(tau_g2)
     except PointError as error:
         raise SrsError(f"[tau] in G2: {error}") from error
-    if np.array_equal(g1[0], g1[1]):
-        raise SrsError("tau is 1: a ceremony without a contribution")
-    scalars = np.zeros((len(g1) - 1, 4), np.uint64)
-    scalars[:, :2] = np.frombuffer(secrets.token_bytes(16 * len(scalars)), np.uint64).reshape(-1, 2)
-    low, high = (decode_g1(encode(msm(points, scalars))) for points in (g1[:-1], g1[1:]))
-    if not pairings_agree(high, G2, low, tau):
+    low = high = np.zeros(8, np.uint64)
+    scalars = np.zeros((1, 4), np.uint64)
+    points = np.zeros((0, 8), np.uint64)
+    for index, points in enumerate(chunks):
+        if index == 0 and len(points) > 1 and np.array_equal(points[0], points[1]):
+            raise SrsError("tau is 1: a ceremony without a contribution")
+        # point k of the chunk counts with scalar k for high, as the successor of its predecessor, and k + 1 for low
+        scalars = np.concatenate([scalars[-1:], _random_scalars(len(points))])
+        low, high = add(low, msm(points, scalars[1:])), add(high, msm(points, scalars[:-1]))
+        yield points
+    low = add(low, msm(points[-1:], from_ints([P - to_ints(scalars[-1])[0]])))  # the last point has no successor
+    if not pairings_agree(decode_g1(encode(high)), G2, decode_g1(encode(low)), tau):
         raise SrsError("the points aren't consecutive powers of one tau")
+
+
+def _random_scalars(count: int) -> Words:
+    """uint64[count, 4], of 128 bits."""
+    scalars = np.zeros((count, 4), np.uint64)
+    scalars[:, :2] = np.frombuffer(secrets.token_bytes(16 * count), np.uint64).reshape(-1, 2)
+    return scalars

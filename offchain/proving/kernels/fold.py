@@ -32,16 +32,24 @@ _Digits = npt.NDArray[np.int16] | npt.NDArray[np.uint16]
 
 # --- products -----------------------------------------------------------------------------------------------------
 
-_COLUMNS = 1 << 14  # of a tile: |partial sum| <= 2^14 * 2^32
+_COLUMNS = 1 << 11  # of a tile: |partial sum| <= 2^11 * 2^32; 32 rows as float64 fit into a core's cache
 
 
 def exact_products(left: _Digits, right: _Digits) -> npt.NDArray[np.int64]:
     """int64[n, m]: the products of the rows of left, [n, d], and of right, [m, d]; int16 or uint16, d up to 2^27."""
-    total = np.zeros((len(left), len(right)), np.int64)
-    for start in range(0, left.shape[1], _COLUMNS):
-        tile = slice(start, start + _COLUMNS)
-        total += (left[:, tile].astype(np.float64) @ right[:, tile].astype(np.float64).T).astype(np.int64)
-    return total
+    sums: list[npt.NDArray[np.int64]] = []
+
+    def part(start: int, end: int) -> None:
+        total = np.zeros((len(left), len(right)), np.int64)
+        for first in range(start, end, _COLUMNS):
+            tile = slice(first, min(first + _COLUMNS, end))
+            a = left[:, tile].astype(np.float64)
+            b = a if right is left else right[:, tile].astype(np.float64)
+            total += (a @ b.T).astype(np.int64)
+        sums.append(total)
+
+    run(part, split(left.shape[1], _COLUMNS))
+    return np.sum(sums, axis=0, dtype=np.int64)
 
 
 def _digits(scalars: Words) -> npt.NDArray[np.uint16]:
@@ -102,8 +110,8 @@ def _fold(base: Words, rows: Rows, limbs: npt.NDArray[np.int64], out: Words, sta
             store(out, first + j, _add_limbs(load_fr(base, first + j), sums[0, j], sums[1, j], sums[2, j]))
 
 
-def fold(base: Words, rows: Rows, challenges: Sequence[int]) -> Words:
-    """uint64[d, 4]: base + sum_i challenges[i] rows[i].
+def fold(base: Words, rows: Rows, challenges: Sequence[int], out: Words | None = None) -> Words:
+    """uint64[d, 4]: base + sum_i challenges[i] rows[i], in `out` if given, which may be the base.
 
     base: uint64[d, 4]. rows: int16[n, d], n up to 32. challenges: below 2^128.
     """
@@ -113,6 +121,6 @@ def fold(base: Words, rows: Rows, challenges: Sequence[int]) -> Words:
         raise ValueError("fold takes at most 32 rows and challenges of 128 bits")
     rows = np.ascontiguousarray(rows)
     limbs = np.array([[c >> (_LIMB * k) & ((1 << _LIMB) - 1) for k in range(3)] for c in challenges], np.int64)
-    out = np.empty_like(base)
+    out = np.empty_like(base) if out is None else out
     run(lambda start, end: _fold(base, rows, limbs, out, start, end), split(len(base), 4096))
     return out

@@ -1,12 +1,12 @@
 """Polynomials over Fr as coefficient arrays uint64[n, 4], lowest first.
 
-    evaluate           f(x), by Horner's rule on parts
-    accumulate         f + s g
+    evaluate           f(x), by Horner's rule
     divide_by_linear   (f(X) - f(x)) / (X - x), by Horner's rule
     autocorrelation    h_k = sum_j a_j a_(j+k) for k > 0, the upper half of f(X) f(1/X): by two transforms, not a double
                        loop, since the values of f(X) f(1/X) at the roots of unity are A_i A_-i
 
-All linear in the length but for the transforms.
+Horner's rule goes from coefficient to coefficient, so the coefficients are cut into segments, one a lane, and joined by
+powers of x. What doesn't fill a segment, some hundred coefficients, is done in Python.
 """
 
 from __future__ import annotations
@@ -14,118 +14,141 @@ from __future__ import annotations
 import numpy as np
 
 from offchain.proving.kernels.build import kernel
-from offchain.proving.kernels.field import (
+from offchain.proving.kernels.field import P, Words, from_ints, to_ints
+from offchain.proving.kernels.lanes import (
     RADIX,
-    P,
-    Words,
-    canonical,
-    constant,
-    factor,
-    fr,
-    fr_zero,
-    load_fr,
-    store,
-    to_ints,
+    WIDTH,
+    canonical_lanes,
+    fr_lanes,
+    lane_factor,
+    lanes_constant,
+    load_fr_lanes,
+    opposite,
+    places,
+    store_fr_lanes,
 )
-from offchain.proving.kernels.parallel import run, split
-from offchain.proving.kernels.transform import inverse_transform, transform
+from offchain.proving.kernels.parallel import run, split, workers
+from offchain.proving.kernels.transform import LEAST_SIZE, inverse_transform, transform
+from offchain.proving.kernels.vector import LEAST
 
-__all__ = ["accumulate", "autocorrelation", "divide_by_linear", "evaluate"]
+__all__ = ["autocorrelation", "divide_by_linear", "evaluate"]
 
-_LEAST = 2048  # coefficients worth a thread
+# --- Horner's rule ------------------------------------------------------------------------------------------------
 
-# --- evaluation, combination, division ---------------------------------------------------------------------------
+
+def _segments(count: int) -> tuple[int, int]:
+    """(groups of WIDTH segments, coefficients of a segment) that the first coefficients are cut into.
+
+    An odd length, so that the lanes' rows don't compete for the same places of a cache.
+    """
+    groups = workers() if count > LEAST * workers() else 1
+    length = count // (groups * WIDTH)
+    return groups, length - (length > 0 and length % 2 == 0)
+
+
+_zero = lanes_constant(fr_lanes, 0)
 
 
 @kernel
-def _evaluate(coefficients: Words, x: Words, out: Words, part: int, start: int, end: int) -> None:
-    point, y = load_fr(x, 0), fr_zero()
-    for k in range(end - 1, start - 1, -1):
-        y = y * point + load_fr(coefficients, k)
-    store(out, part, canonical(y))
+def _values_of_segments(coefficients: Words, x: Words, length: int, group: int, out: Words) -> None:
+    """out[s] = sum_j c_(s length + j) x^j, j < length, for the segments s of a group."""
+    point, y = load_fr_lanes(x, places(0, 0, 1)), _zero()
+    first = group * WIDTH * length
+    for k in range(first + length - 1, first - 1, -1):
+        y = y * point + load_fr_lanes(coefficients, places(k, length, len(coefficients)))
+    store_fr_lanes(out, places(group * WIDTH, 1, len(out)), canonical_lanes(y))
+
+
+def _segment_values(coefficients: Words, x: int, groups: int, length: int) -> list[int]:
+    """The values at x of the segments, each as a polynomial of its own."""
+    point, out = lane_factor(x), np.empty((groups * WIDTH, 4), np.uint64)
+    run(lambda group: _values_of_segments(coefficients, point, length, group, out), [(k,) for k in range(groups)])
+    return to_ints(out)
+
+
+def _horner(coefficients: list[int], x: int, carry: int = 0) -> list[int]:
+    """Horner's sums, lowest first: entry k is sum_j c_(k+j) x^j, the carry standing above the highest coefficient."""
+    sums = []
+    for coefficient in reversed(coefficients):
+        carry = (carry * x + coefficient) % P
+        sums.append(carry)
+    return sums[::-1]
 
 
 def evaluate(coefficients: Words, x: int) -> int:
     """f(x)."""
-    parts, point = split(len(coefficients), _LEAST), factor(x)
-    values = np.empty((len(parts), 4), np.uint64)
-    run(
-        lambda part, start, end: _evaluate(coefficients, point, values, part, start, end),
-        [(part, *bounds) for part, bounds in enumerate(parts)],
-    )
-    return sum(value * pow(x, start, P) for value, (start, _) in zip(to_ints(values), parts, strict=True)) % P
+    groups, length = _segments(len(coefficients))
+    segments = _segment_values(coefficients, x, groups, length)
+    rest = _horner(to_ints(coefficients[len(segments) * length :]), x)
+    return _horner(segments, pow(x, length, P), rest[0] if rest else 0)[0]
 
 
 @kernel
-def _accumulate(total: Words, coefficients: Words, scale: Words, start: int, end: int) -> None:
-    s = load_fr(scale, 0)
-    for k in range(start, end):
-        store(total, k, canonical(load_fr(total, k) + load_fr(coefficients, k) * s))
-
-
-def accumulate(total: Words, coefficients: Words, scale: int) -> None:
-    """total = total + scale f, in place; f is no longer than total."""
-    if len(coefficients) > len(total):
-        raise ValueError("the polynomial is longer than the sum")
-    multiplier = factor(scale)
-    run(lambda start, end: _accumulate(total, coefficients, multiplier, start, end), split(len(coefficients), _LEAST))
-
-
-@kernel
-def _divide(coefficients: Words, x: Words, quotient: Words) -> None:
-    point, carry = load_fr(x, 0), fr_zero()
-    for k in range(len(quotient) - 1, -1, -1):
-        carry = load_fr(coefficients, k + 1) + point * carry
-        store(quotient, k, canonical(carry))
+def _divide_segments(coefficients: Words, x: Words, carries: Words, length: int, group: int, quotient: Words) -> None:
+    """quotient[k] = coefficients[k] + x quotient[k + 1] in each segment of a group, from its carry down."""
+    point = load_fr_lanes(x, places(0, 0, 1))
+    carry = load_fr_lanes(carries, places(group * WIDTH, 1, len(carries)))
+    first = group * WIDTH * length
+    for k in range(first + length - 1, first - 1, -1):
+        at = places(k, length, len(quotient))
+        carry = carry * point + load_fr_lanes(coefficients, at)
+        store_fr_lanes(quotient, at, canonical_lanes(carry))
 
 
 def divide_by_linear(coefficients: Words, x: int) -> Words:
-    """The quotient uint64[n - 1, 4] of f by (X - x); the remainder, f(x), is dropped.
-
-    On one core: each coefficient needs the one before.
-    """
-    quotient = np.empty((len(coefficients) - 1, 4), np.uint64)
-    _divide(coefficients, factor(x), quotient)
+    """The quotient uint64[n - 1, 4] of f by (X - x); the remainder, f(x), is dropped."""
+    upper = coefficients[1:]
+    groups, length = _segments(len(upper))
+    segments = _segment_values(upper, x, groups, length)
+    rest = _horner(to_ints(upper[len(segments) * length :]), x)
+    above = _horner(segments, pow(x, length, P), rest[0] if rest else 0)  # what each segment passes down
+    carries = from_ints([*above[1:], rest[0] if rest else 0])
+    quotient, point = np.empty_like(upper), lane_factor(x)
+    quotient[len(segments) * length :] = from_ints(rest)
+    run(
+        lambda group: _divide_segments(upper, point, carries, length, group, quotient),
+        [(k,) for k in range(groups)],
+    )
     return quotient
 
 
 # --- autocorrelation ----------------------------------------------------------------------------------------------
 
-_square_of_radix = constant(fr, RADIX**2)
+_square_of_radix = lanes_constant(fr_lanes, RADIX**2)
 
 
 @kernel
-def _multiply_by_opposite(spectrum: Words, start: int, end: int) -> None:
-    """Replaces A_i and A_-i by their product, for the pairs start to end (from 1).
+def _multiply_by_opposite(spectrum: Words, total: int, start: int, end: int) -> None:
+    """Replaces the entries at k and total - k by their product, for k from start to end."""
+    for k in range(start, end, WIDTH):
+        at = places(k, 1, end)
+        mirrored = opposite(at, total)
+        product = load_fr_lanes(spectrum, at) * load_fr_lanes(spectrum, mirrored)
+        product = canonical_lanes(_square_of_radix() * product)
+        store_fr_lanes(spectrum, at, product)
+        store_fr_lanes(spectrum, mirrored, product)
 
-    In bit-reversed order the place of -i mirrors that of i inside its block [b, 2 b), b a power of two.
+
+def _opposites(size: int) -> list[tuple[int, int, int]]:
+    """Jobs that multiply A_i and A_-i for all i.
+
+    In bit-reversed order the place of -i mirrors that of i in its block [b, 2 b), b a power of two; 0 and N / 2, at
+    places 0 and 1, are their own opposites.
     """
-    half = 1
-    for k in range(start, end):
-        while 2 * half <= k:
-            half *= 2
-        i, opposite = k + half, 5 * half - 1 - k  # in [2 half, 4 half)
-        product = canonical(_square_of_radix() * (load_fr(spectrum, i) * load_fr(spectrum, opposite)))
-        store(spectrum, i, product)
-        store(spectrum, opposite, product)
-
-
-@kernel
-def _square_first_two(spectrum: Words) -> None:
-    """The same for i = 0 and i = N / 2, which are their own opposites."""
-    for i in range(2):
-        value = load_fr(spectrum, i)
-        store(spectrum, i, canonical(_square_of_radix() * (value * value)))
+    jobs, block = [(0, 0, 1), (2, 1, 2)], 2
+    while block < size:
+        jobs += [(3 * block - 1, block + start, block + end) for start, end in split(block // 2, LEAST)]
+        block *= 2
+    return jobs
 
 
 def autocorrelation(coefficients: Words) -> Words:
     """h, uint64[d - 1, 4], of d coefficients: h_(k-1) = sum_j a_j a_(j+k) for 0 < k < d."""
     d = len(coefficients)
-    size = 1 << max(2, (2 * d - 1).bit_length())  # so that nothing wraps around
+    size = max(LEAST_SIZE, 1 << (2 * d - 1).bit_length())  # so that nothing wraps around
     spectrum = np.zeros((size, 4), np.uint64)
     spectrum[:d] = coefficients
     transform(spectrum)
-    _square_first_two(spectrum)
-    run(lambda start, end: _multiply_by_opposite(spectrum, max(start, 1), end), split(size // 2, _LEAST))
+    run(lambda *job: _multiply_by_opposite(spectrum, *job), _opposites(size))
     inverse_transform(spectrum)
     return spectrum[1:d].copy()

@@ -1,12 +1,17 @@
-"""Number-theoretic transform over Fr: the values of a polynomial at all N-th roots of unity, N = 2^k up to 2^28.
+"""Number-theoretic transform over Fr: the values of a polynomial at all N-th roots of unity, N = 2^k from 2^8 to 2^28.
 
-    transform          A_i = sum_j a_j w^(i j), from natural to bit-reversed order (decimation in frequency)
-    inverse_transform  back, from bit-reversed to natural order (decimation in time)
+    transform          A_i = sum_j a_j w^(i j), from natural to bit-reversed order
+    inverse_transform  back, from bit-reversed to natural order
 
-so no pass only reorders. Two layers of butterflies share a pass over memory; once a block of them fits into a core's
-cache, all its remaining layers run there.
+so no pass only reorders. The transform divides: X^(2h) - t^2 is (X^h - t)(X^h + t), so what is left of a polynomial
+modulo the first gives what is left modulo both factors by u + t v and u - t v, entry by entry. All entries of a node of
+this tree share one t, and all layers one table: node i of any layer has t_i = w_N^(bit-reversed i), t_0 = 1.
 
-Cost: N/2 log2 N products. Reference: Cooley and Tukey (1965); Gentleman and Sande (1966).
+Two layers share a pass over memory; once a block fits into a core's cache, all its remaining layers run there. Far from
+the leaves the lanes hold neighbouring entries of one node, near them the same entry of neighbouring nodes.
+
+Cost: N/2 log2 N products. Reference: Cooley and Tukey (1965); Gentleman and Sande (1966); Bernstein, "Multidigit
+multiplication for mathematicians" (2001), section 3.
 """
 
 from __future__ import annotations
@@ -16,14 +21,28 @@ from functools import lru_cache
 import numpy as np
 
 from offchain.proving.kernels.build import kernel
-from offchain.proving.kernels.field import RADIX, P, Words, canonical, factor, load_fr, powers, store
+from offchain.proving.kernels.field import P, Words
+from offchain.proving.kernels.lanes import (
+    WIDTH,
+    Lanes,
+    Places,
+    canonical_lanes,
+    lane_factor,
+    load_fr_lanes,
+    opposite,
+    places,
+    reduced,
+    store_fr_lanes,
+)
 from offchain.proving.kernels.parallel import run, split
+from offchain.proving.kernels.vector import scale
 
-__all__ = ["inverse_transform", "root_of_unity", "transform"]
+__all__ = ["LEAST_SIZE", "inverse_transform", "root_of_unity", "transform"]
 
+LEAST_SIZE = 1 << 8  # so that the lanes of any build are full in all layers
 _TWO_ADICITY = 28
 _GENERATOR = 5  # of the multiplicative group of Fr
-_BLOCK = 1 << 13  # elements of a block that stays in a core's cache: 256 kB, and as much for its twiddle factors
+_BLOCK = 1 << 13  # elements of a block that stays in a core's cache: 256 kB
 
 
 def root_of_unity(size: int) -> int:
@@ -33,148 +52,200 @@ def root_of_unity(size: int) -> int:
     return pow(_GENERATOR, (P - 1) // size, P)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _twiddles(size: int) -> Words:
-    """uint64[size, 4] in Montgomery form: entry m + j is (root of order 2 m)^j, for m = 1, 2, 4 .. size / 2 and j <
-    m.
-    """
-    table = np.empty((max(size, 2), 4), np.uint64)
-    half = max(size // 2, 1)
-    table[half:] = powers(root_of_unity(size), half, RADIX)
-    while half > 1:
-        half //= 2
-        table[half : 2 * half] = table[2 * half : 4 * half : 2]
+    """uint64[size / 2, 4]: t_i in Montgomery form, for all nodes of the last layer, and so of all layers."""
+    table = np.empty((size // 2, 4), np.uint64)
+    table[:1] = lane_factor(1)
+    known = 1
+    while known < len(table):  # t_(i + known) = t_i times a root of order 4 known
+        scale(table[:known], root_of_unity(4 * known), table[known : 2 * known])
+        known *= 2
     return table
 
 
-# --- butterflies. A pair of layers works on quadruples: distances h and 2 h from element base + j, j < h -----------
+# --- butterflies: two layers, for the entries at first, first + h, first + 2 h, first + 3 h of a node ----------------
 
 
 @kernel
-def _forward_pair(values: Words, base: int, h: int, start: int, end: int, twiddles: Words) -> None:
-    """Layers of distance 2 h, then h, for j in [start, end)."""
-    for j in range(start, end):
-        k = base + j
-        x0, x1, x2, x3 = (
-            load_fr(values, k),
-            load_fr(values, k + h),
-            load_fr(values, k + 2 * h),
-            load_fr(values, k + 3 * h),
-        )
-        y2 = (x0 - x2) * load_fr(twiddles, 2 * h + j)
-        y3 = (x1 - x3) * load_fr(twiddles, 3 * h + j)
-        y0, y1 = x0 + x2, x1 + x3
-        w = load_fr(twiddles, h + j)
-        store(values, k, y0 + y1)
-        store(values, k + h, (y0 - y1) * w)
-        store(values, k + 2 * h, y2 + y3)
-        store(values, k + 3 * h, (y2 - y3) * w)
+def _twiddles_of(twiddles: Words, node: int, next_node: int) -> tuple[Lanes, Lanes, Lanes]:
+    """t of nodes node, node + next_node .. and of their two children."""
+    end = len(twiddles)
+    return (
+        load_fr_lanes(twiddles, places(node, next_node, end)),
+        load_fr_lanes(twiddles, places(2 * node, 2 * next_node, end)),
+        load_fr_lanes(twiddles, places(2 * node + 1, 2 * next_node, end)),
+    )
 
 
 @kernel
-def _backward_pair(values: Words, base: int, h: int, start: int, end: int, twiddles: Words) -> None:
-    """Layers of distance h, then 2 h, for j in [start, end)."""
-    for j in range(start, end):
-        k = base + j
-        w = load_fr(twiddles, h + j)
-        x0, x1 = load_fr(values, k), load_fr(values, k + h) * w
-        x2, x3 = load_fr(values, k + 2 * h), load_fr(values, k + 3 * h) * w
-        y0, y1 = x0 + x1, x0 - x1
-        y2 = (x2 + x3) * load_fr(twiddles, 2 * h + j)
-        y3 = (x2 - x3) * load_fr(twiddles, 3 * h + j)
-        store(values, k, y0 + y2)
-        store(values, k + h, y1 + y3)
-        store(values, k + 2 * h, y0 - y2)
-        store(values, k + 3 * h, y1 - y3)
+def _quadruple(values: Words, first: int, step: int, h: int) -> tuple[Places, Places, Places, Places]:
+    """Places of the four entries; the next lane's are `step` further."""
+    end = len(values)
+    return (
+        places(first, step, end),
+        places(first + h, step, end),
+        places(first + 2 * h, step, end),
+        places(first + 3 * h, step, end),
+    )
 
 
 @kernel
-def _neighbours(values: Words, base: int, size: int) -> None:
-    """The layer of distance 1, the same both ways."""
-    for k in range(base, base + size, 2):
-        x, y = load_fr(values, k), load_fr(values, k + 1)
-        store(values, k, x + y)
-        store(values, k + 1, x - y)
+def _forward(values: Words, at: tuple[Places, ...], t: Lanes, t0: Lanes, t1: Lanes) -> None:
+    x0, x1 = load_fr_lanes(values, at[0]), load_fr_lanes(values, at[1])
+    x2, x3 = load_fr_lanes(values, at[2]) * t, load_fr_lanes(values, at[3]) * t
+    y0, y1, y2, y3 = x0 + x2, (x1 + x3) * t0, x0 - x2, (x1 - x3) * t1
+    store_fr_lanes(values, at[0], reduced(y0 + y1))
+    store_fr_lanes(values, at[1], reduced(y0 - y1))
+    store_fr_lanes(values, at[2], reduced(y2 + y3))
+    store_fr_lanes(values, at[3], reduced(y2 - y3))
 
 
 @kernel
-def _forward_block(values: Words, base: int, size: int, odd: bool, twiddles: Words) -> None:
-    """All layers inside a block, and its values in [0, P); `odd` if log2(size) is."""
+def _backward(values: Words, at: tuple[Places, ...], t: Lanes, t0: Lanes, t1: Lanes) -> None:
+    x0, x1 = load_fr_lanes(values, at[0]), load_fr_lanes(values, at[1])
+    x2, x3 = load_fr_lanes(values, at[2]), load_fr_lanes(values, at[3])
+    y0, y1, y2, y3 = x0 + x1, (x0 - x1) * t0, x2 + x3, (x2 - x3) * t1
+    store_fr_lanes(values, at[0], reduced(y0 + y2))
+    store_fr_lanes(values, at[1], reduced(y1 + y3))
+    store_fr_lanes(values, at[2], (y0 - y2) * t)
+    store_fr_lanes(values, at[3], (y1 - y3) * t)
+
+
+@kernel
+def _pass(values: Words, base: int, h: int, start: int, end: int, twiddles: Words, forward: bool) -> None:
+    """Two layers of the node of 4 h entries from `base`, for its entries in [start, end) of h >= WIDTH."""
+    t, t0, t1 = _twiddles_of(twiddles, base // (4 * h), 0)
+    for j in range(start, end, WIDTH):
+        at = _quadruple(values, base + j, 1, h)
+        if forward:
+            _forward(values, at, t, t0, t1)
+        else:
+            _backward(values, at, t, t0, t1)
+
+
+@kernel
+def _narrow_pass(values: Words, base: int, size: int, h: int, twiddles: Words, forward: bool) -> None:
+    """Two layers of the nodes of 4 h entries in a block, h < WIDTH: each lane has a node."""
+    for first in range(base, base + size, 4 * h * WIDTH):
+        t, t0, t1 = _twiddles_of(twiddles, first // (4 * h), 1)
+        for j in range(h):
+            at = _quadruple(values, first + j, 4 * h, h)
+            if forward:
+                _forward(values, at, t, t0, t1)
+            else:
+                _backward(values, at, t, t0, t1)
+
+
+@kernel
+def _inner_pass(values: Words, base: int, size: int, h: int, twiddles: Words, forward: bool) -> None:
+    if h < WIDTH:
+        _narrow_pass(values, base, size, h, twiddles, forward)
+    else:
+        for node in range(base, base + size, 4 * h):
+            _pass(values, node, h, 0, h, twiddles, forward)
+
+
+@kernel
+def _forward_block(values: Words, base: int, size: int, twiddles: Words) -> None:
+    """All layers inside a block of 4^k entries, and its values in [0, P)."""
     h = size // 4
     while h > 0:
-        for first in range(base, base + size, 4 * h):
-            _forward_pair(values, first, h, 0, h, twiddles)
+        _inner_pass(values, base, size, h, twiddles, True)
         h //= 4
-    if odd:
-        _neighbours(values, base, size)
-    for k in range(base, base + size):
-        store(values, k, canonical(load_fr(values, k)))
+    for k in range(base, base + size, WIDTH):
+        at = places(k, 1, base + size)
+        store_fr_lanes(values, at, canonical_lanes(load_fr_lanes(values, at)))
 
 
 @kernel
-def _backward_block(values: Words, base: int, size: int, odd: bool, twiddles: Words) -> None:
-    """All layers inside a block; `odd` if log2(size) is."""
+def _backward_block(values: Words, base: int, size: int, twiddles: Words) -> None:
+    """All layers inside a block of 4^k entries."""
     h = 1
-    if odd:
-        _neighbours(values, base, size)
-        h = 2
     while 4 * h <= size:
-        for first in range(base, base + size, 4 * h):
-            _backward_pair(values, first, h, 0, h, twiddles)
+        _inner_pass(values, base, size, h, twiddles, False)
         h *= 4
 
 
 @kernel
-def _negate_indices(values: Words, scale: Words, start: int, end: int) -> None:
-    """Swaps the values at k and -k for k in [start, end), times `scale`, into [0, P)."""
-    s = load_fr(scale, 0)
-    for k in range(start, end):
-        opposite = -k % len(values)
-        x, y = load_fr(values, k) * s, load_fr(values, opposite) * s
-        store(values, opposite, canonical(x))
-        store(values, k, canonical(y))
+def _halves(values: Words, start: int, end: int) -> None:
+    """The first layer, the same both ways, since t_0 = 1."""
+    half = len(values) // 2
+    for k in range(start, end, WIDTH):
+        low, high = places(k, 1, end), places(k + half, 1, end + half)
+        x, y = load_fr_lanes(values, low), load_fr_lanes(values, high)
+        store_fr_lanes(values, low, reduced(x + y))
+        store_fr_lanes(values, high, reduced(x - y))
+
+
+@kernel
+def _negate_indices(values: Words, factor: Words, start: int, end: int) -> None:
+    """Swaps the values at k and N - k for k in [start, end), times a factor, into [0, P)."""
+    s = load_fr_lanes(factor, places(0, 0, 1))
+    for k in range(start, end, WIDTH):
+        at = places(k, 1, end)
+        mirrored = opposite(at, len(values))
+        x, y = load_fr_lanes(values, at) * s, load_fr_lanes(values, mirrored) * s
+        store_fr_lanes(values, mirrored, canonical_lanes(x))
+        store_fr_lanes(values, at, canonical_lanes(y))
 
 
 # --- transforms -------------------------------------------------------------------------------------------------
 
 
-def _outer_distances(size: int) -> list[int]:
-    """The h, from the largest, of the pairs of layers that are wider than a block; the last is the size of the blocks
-    that remain.
-    """
-    distances = []
-    while size > _BLOCK:
-        size //= 4
-        distances.append(size)
-    return distances
+def _layers(size: int) -> tuple[bool, list[int], int]:
+    """(if the first layer is alone, the h of the passes wider than a block, the size of the blocks that remain)."""
+    alone = size.bit_length() % 2 == 0  # an odd number of layers
+    block, outer = size // 2 if alone else size, []
+    while block > _BLOCK:
+        block //= 4
+        outer.append(block)
+    return alone, outer, block
 
 
-def _outer_jobs(size: int, h: int) -> list[tuple[int, int, int, int]]:
-    return [(base, h, *part) for base in range(0, size, 4 * h) for part in split(h, _BLOCK // 4)]
+def _outer_pass(values: Words, h: int, twiddles: Words, forward: bool) -> None:
+    jobs = [(base, h, *part) for base in range(0, len(values), 4 * h) for part in split(h // WIDTH, 128)]
+    run(
+        lambda base, h, start, end: _pass(values, base, h, start * WIDTH, end * WIDTH, twiddles, forward),
+        jobs,
+    )
 
 
-def _block_jobs(size: int, block: int) -> list[tuple[int, int, bool]]:
-    return [(base, block, block.bit_length() % 2 == 0) for base in range(0, size, block)]
+def _run_halves(values: Words) -> None:
+    run(lambda start, end: _halves(values, start, end), split(len(values) // 2, 4096))
+
+
+def _twiddles_for(values: Words) -> Words:
+    root_of_unity(len(values))  # checks the size
+    if len(values) < LEAST_SIZE:
+        raise ValueError(f"a transform has at least {LEAST_SIZE} values")
+    return _twiddles(len(values))
 
 
 def transform(values: Words) -> None:
     """Replaces uint64[N, 4] by its transform in bit-reversed order."""
-    size = len(values)
-    twiddles = _twiddles(size)
-    outer = _outer_distances(size)
+    twiddles = _twiddles_for(values)
+    alone, outer, block = _layers(len(values))
+    if alone:
+        _run_halves(values)
     for h in outer:
-        run(lambda *job: _forward_pair(values, *job, twiddles), _outer_jobs(size, h))
-    run(lambda *job: _forward_block(values, *job, twiddles), _block_jobs(size, outer[-1] if outer else size))
+        _outer_pass(values, h, twiddles, True)
+    run(lambda base: _forward_block(values, base, block, twiddles), [(k,) for k in range(0, len(values), block)])
 
 
 def inverse_transform(values: Words) -> None:
     """Replaces a transform in bit-reversed order, uint64[N, 4], by what it is the transform of."""
-    size = len(values)
-    twiddles = _twiddles(size)
-    outer = _outer_distances(size)
-    run(lambda *job: _backward_block(values, *job, twiddles), _block_jobs(size, outer[-1] if outer else size))
+    twiddles = _twiddles_for(values)
+    alone, outer, block = _layers(len(values))
+    run(lambda base: _backward_block(values, base, block, twiddles), [(k,) for k in range(0, len(values), block)])
     for h in reversed(outer):
-        run(lambda *job: _backward_pair(values, *job, twiddles), _outer_jobs(size, h))
-    scale = factor(pow(size, -1, P))
-    # what stands there is N a_-k: the layers used w, not 1 / w
-    run(lambda start, end: _negate_indices(values, scale, start, end), split(size // 2 + 1, 4096))
+        _outer_pass(values, h, twiddles, False)
+    if alone:
+        _run_halves(values)
+    # what stands there is N a_-k: the layers used t, not 1 / t
+    scale(values[:1], pow(len(values), -1, P), values[:1])
+    factor = lane_factor(pow(len(values), -1, P))
+    run(
+        lambda start, end: _negate_indices(values, factor, 1 + start, 1 + end),
+        split(len(values) // 2, 4096),
+    )

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from offchain.bench.gas import Synthetic
 from offchain.market.trainer import Schedule
 from offchain.scoring.policy import PolicyTerms
-from offchain.simulation.measure import Synthetic
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.registry import make_task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offchain.simulation.measure import Synthetic
+from offchain.bench.gas import Synthetic
 from offchain.simulation.stage import Stage
 
 SEATS = 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from offchain.market.errors import MarketError
 from offchain.market.project import Phase
-from offchain.proving.commitment import random_tail
+from offchain.proving.commitment import commit, random_tail
+from offchain.proving.kernels.fold import exact_products
 from offchain.scoring.policy import evaluate
 from offchain.storage.payload import Payload, payload_to_bytes
 from offchain.storage.sealing import Envelope, seal
@@ -34,6 +36,20 @@ def test_settle__every_payload_good__credits_as_the_policy_says(play: Play) -> N
     total = sum(settlement.contributions)
     assert settlement.credits == [terms.round_reward * c // total for c in settlement.contributions]
     assert event.pending == terms.round_fee
+
+
+def test_settle__matrix_and_commitments__are_computed_once(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    play.to_settling()
+    calls: list[str] = []
+
+    def counted(place: str, name: str, function: Callable[..., Any]) -> None:
+        monkeypatch.setattr(place, lambda *arguments: calls.append(name) or function(*arguments))
+
+    counted("offchain.proving.gram.exact_products", "matrix", exact_products)
+    counted("offchain.market.aggregator.commit", "commitment", commit)
+    counted("offchain.proving.gram.commit", "commitment", commit)
+    play.aggregator.settle()
+    assert sorted(calls) == ["commitment"] * SEATS + ["matrix"]
 
 
 def test_settle__a_payload_missing__its_row_is_excluded(play: Play) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from py_ecc import optimized_bn128 as bn
 
+from offchain.proving.kernels.curve import multiples
+from offchain.proving.kernels.field import P
+from offchain.proving.kernels.vector import powers
 from tests.offchain.proving.reference import RADIX, Point, Q, multiple
 
 Sections = dict[int, bytes]
@@ -41,4 +44,20 @@ def sections_of(tau: int, power: int = 3) -> Sections:
 def write(path: Path, sections: Sections, *, magic: bytes = b"ptau", version: int = 1) -> Path:
     body = b"".join(struct.pack("<IQ", kind, len(content)) + content for kind, content in sections.items())
     path.write_bytes(magic + struct.pack("<II", version, len(sections)) + body)
+    return path
+
+
+def write_large(path: Path, tau: int, power: int, size: int) -> Path:
+    """A whole file of which only the first `size` powers, and [tau]_2, are filled in: the rest takes no space."""
+    length_g1, length_g2 = 64 * (2 ** (power + 1) - 1), 128 * 2**power
+    with path.open("wb") as file:
+        file.write(b"ptau" + struct.pack("<II", 1, 3))
+        file.write(struct.pack("<IQ", 1, 44) + header(power=power))
+        file.write(struct.pack("<IQ", 3, length_g2) + g2_bytes(1) + g2_bytes(tau))
+        file.seek(length_g2 - 256, 1)
+        file.write(struct.pack("<IQ", 2, length_g1))
+        start = file.tell()
+        for first in range(0, size, 1 << 16):
+            file.write(multiples(powers(tau, min(1 << 16, size - first), pow(tau, first, P))).data)
+        file.truncate(start + length_g1)
     return path

@@ -60,5 +60,27 @@ def negate(point: Point) -> Point:
     return point[0], -point[1] % Q
 
 
+def small_points(count: int) -> list[Point]:
+    """Points whose x in Montgomery form is tiny: so it is still one with 2 Q added, and little more than 2 Q."""
+    found: list[Point] = []
+    value = 0
+    while len(found) < count:
+        value += 1
+        x = value * pow(RADIX, -1, Q) % Q
+        y = pow(x**3 + 3, (Q + 1) // 4, Q)
+        if y * y % Q == (x**3 + 3) % Q:
+            found.append((x, y))
+    return found
+
+
 def evaluate(coefficients: Sequence[int], x: int) -> int:
     return sum(coefficient * pow(x, k, P) for k, coefficient in enumerate(coefficients)) % P
+
+
+def horner(coefficients: Sequence[int], x: int) -> list[int]:
+    """Horner's sums, lowest first: the value at x, then the coefficients of the quotient by X - x."""
+    sums, carry = [], 0
+    for coefficient in reversed(coefficients):
+        carry = (carry * x + coefficient) % P
+        sums.append(carry)
+    return sums[::-1]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from offchain import progress
 from offchain.proving.commitment import TAIL, commit, random_tail
 from offchain.proving.errors import InputError, Rejected
 from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.kernels.polynomial import autocorrelation
+from offchain.proving.kernels.vector import powers
 from offchain.proving.srs import Srs
 from offchain.proving.transcript import GramProof, GramStatement
 from offchain.proving.verifier import verify
@@ -86,6 +92,24 @@ def test_prove__known_commitments__arent_computed_again(srs: Srs, monkeypatch: p
     verify(srs.tau_g2, srs.size, statement, proof)
 
 
+def test_prove__known_gram_matrix__isnt_computed_again(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    known = gram_matrix(updates)
+    monkeypatch.setattr("offchain.proving.gram.gram_matrix", lambda *_: pytest.fail("computed again"))
+    statement, proof = prove(srs, CONTEXT, updates, tails, gram=known)
+    assert statement.gram == tuple(known)
+    verify(srs.tau_g2, srs.size, statement, proof)
+
+
+@pytest.mark.parametrize("entry", range(3))
+def test_prove__wrong_gram_matrix__doesnt_verify(srs: Srs, entry: int) -> None:
+    updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
+    wrong = gram_matrix(updates)
+    wrong[entry] += 1
+    with pytest.raises(Rejected, match="pairing check failed"):
+        verify(srs.tau_g2, srs.size, *prove(srs, CONTEXT, updates, tails, gram=wrong))
+
+
 def test_prove__wrong_commitment__doesnt_verify(srs: Srs) -> None:
     updates, tails = updates_of(2, 20), [random_tail() for _ in range(2)]
     known = [commit(srs, updates[0], tails[0]), commit(srs, updates[0], tails[1])]
@@ -105,6 +129,41 @@ def test_prove__arguments__stay_as_they_are(srs: Srs) -> None:
     assert np.array_equal(updates, before[0])
     assert tails == before[1]
     assert np.array_equal(srs.g1, before[2])
+
+
+@pytest.mark.parametrize("n", [2, 32])
+def test_prove__for_any_number_of_rows__takes_the_memory_of_four_arrays(
+    srs: Srs, monkeypatch: pytest.MonkeyPatch, n: int
+) -> None:
+    """Beside SRS, updates, roots of unity, and what multiplications take while they run."""
+    d = 1 << 18
+    autocorrelation(np.zeros((d, 4), np.uint64))  # keeps the roots of unity
+    monkeypatch.setattr("offchain.proving.gram.msm", lambda points, scalars: np.zeros(8, np.uint64))
+    monkeypatch.setattr("offchain.proving.gram.random_elements", lambda count: powers(3, count))
+    longer = Srs(np.broadcast_to(srs.g1[0], (d + 16, 8)), srs.tau_g2)
+    updates, tails, known = updates_of(n, d), [[1] * TAIL] * n, [(1, 2)] * n
+    tracemalloc.start()
+    try:
+        prove(longer, CONTEXT, updates, tails, commitments=known)
+        assert tracemalloc.get_traced_memory()[1] < 4.5 * 32 * d
+    finally:
+        tracemalloc.stop()
+
+
+def test_prove__shown__says_its_stages_and_no_numbers(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_LONG", 0.0)
+    output = io.StringIO()
+    with progress.show(Console(file=output)):
+        prove(srs, CONTEXT, updates_of(2, 20), [random_tail() for _ in range(2)])
+    names = [line.split(":")[0] for line in output.getvalue().splitlines()]
+    assert names[:4] == ["Committing to an update"] * 2 + ["Computing the Gram matrix", "Drawing the mask"]
+    assert names[-1] == "Committing to the linear quotient"
+    assert not any(character.isdigit() for name in names for character in name)
+
+
+def test_prove__by_default__prints_nothing(srs: Srs, capfd: pytest.CaptureFixture[str]) -> None:
+    prove(srs, CONTEXT, updates_of(2, 20), [random_tail() for _ in range(2)])
+    assert capfd.readouterr() == ("", "")
 
 
 def test_prove__in_several_threads__gives_the_same_proofs() -> None:
@@ -136,6 +195,7 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
         ({"tails": [[1] * TAIL]}, "a tail of 8"),
         ({"tails": [[1] * TAIL, [1] * 7]}, "a tail of 8"),
         ({"commitments": [(1, 2)]}, "one commitment for each"),
+        ({"gram": [1, 2]}, "a Gram entry for each two"),
     ],
 )
 def test_prove__what_cant_be_proved__raises(srs: Srs, changes: dict[str, Any], error: str) -> None:
@@ -162,6 +222,15 @@ def test_gram_matrix__extremes_at_millions_of_entries__is_exact() -> None:
     updates[:, -1] = 1
     low, high = -(2**15), 2**15 - 1
     assert gram_matrix(updates) == [(d - 1) * low * low + 1, (d - 1) * low * high + 1, (d - 1) * high * high + 1]
+
+
+def test_gram_matrix__extremes_at_the_greatest_length__is_exact() -> None:
+    """Entries up to 2^57, of which odd multiples round as float64. Every entry of a row is the same one in memory."""
+    d, low, high = 2**27 - 1, -(2**15), 2**15 - 1
+    updates = np.lib.stride_tricks.as_strided(np.array([low, high], np.int16), (2, d), (2, 0))
+    expected = [d * low * low, d * low * high, d * high * high]
+    assert any(int(float(entry)) != entry for entry in expected)
+    assert gram_matrix(updates) == expected
 
 
 def test_gram_matrix__of_longer_than_is_exact__raises() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import struct
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,8 @@ import pytest
 from py_ecc import optimized_bn128 as bn
 
 from offchain.proving.errors import SrsError
-from offchain.proving.kernels.curve import encode
-from offchain.proving.srs import Srs
+from offchain.proving.kernels.curve import encode, first_off_curve
+from offchain.proving.srs import SAMPLE, Srs
 from tests.offchain.proving import ptau_files as ptau
 from tests.offchain.proving.cases import load_vectors
 from tests.offchain.proving.reference import RADIX, TAU, P, Q, multiple, words_to_points
@@ -26,6 +28,27 @@ def sections() -> ptau.Sections:
     return ptau.sections_of(TAU)
 
 
+@pytest.fixture
+def chunks_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """chunks_of(n): powers are made, read and checked n at a time."""
+
+    def use(count: int) -> None:
+        monkeypatch.setattr("offchain.proving.srs.CHUNK", count)
+        monkeypatch.setattr("offchain.proving.ptau.CHUNK", count)
+
+    return use
+
+
+def peak_of(run: Callable[[], object]) -> int:
+    """The most bytes that arrays took while it ran; what is mapped from a file isn't among them."""
+    tracemalloc.start()
+    try:
+        run()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 # --- made here ----------------------------------------------------------------------------------------------------
 
 
@@ -33,6 +56,19 @@ def test_insecure__of_known_tau__is_its_powers(srs: Srs) -> None:
     expected = [multiple(pow(TAU, k, P)) for k in (0, 1, 2, 3, 1000, 4999)]
     assert srs.size == 5000
     assert [encode(srs.g1[k]) for k in (0, 1, 2, 3, 1000, 4999)] == expected
+
+
+@pytest.mark.parametrize("count", [1, 7, 20])
+def test_insecure__in_chunks__is_the_same(
+    cache: Path, chunks_of: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    chunks_of(count)
+    monkeypatch.setattr("offchain.proving.srs._random_tau", lambda: TAU)
+    expected = [multiple(pow(TAU, k, P)) for k in range(20)]
+    assert words_to_points(Srs.insecure(20).g1) == expected
+    cached = Srs.insecure_cached(20)
+    assert words_to_points(cached.g1) == expected
+    assert cached.tau_g2 == Srs.insecure(2, TAU).tau_g2
 
 
 def test_insecure__of_the_vectors_tau__has_their_point_in_g2() -> None:
@@ -85,18 +121,46 @@ def test_insecure_cached__written_to__leaves_the_file_alone(cache: Path) -> None
 def test_insecure_cached__another_process_was_faster__takes_its_srs(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = Srs.insecure
     theirs: list[Srs] = []
+    link = os.link
 
-    def slow(size: int) -> Srs:
-        if not theirs:
-            theirs.append(make(size))
-            monkeypatch.setattr(Srs, "insecure", lambda size: theirs[0])
-            Srs.insecure_cached(size)
-        return make(size)
+    def slow(source: str, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        theirs.append(Srs.insecure_cached(20))
+        link(source, target)
 
-    monkeypatch.setattr(Srs, "insecure", slow)
+    monkeypatch.setattr(os, "link", slow)
     assert Srs.insecure_cached(20).tau_g2 == theirs[0].tau_g2
+    assert [path.name for path in (cache / "srs").iterdir()] == ["insecure-20.srs"]
+
+
+def test_insecure_cached__many_powers__takes_memory_for_a_chunk(cache: Path, chunks_of: Callable[[int], None]) -> None:
+    Srs.insecure_cached(20)  # the table of the generator's multiples stays
+    chunks_of(512)
+    assert peak_of(lambda: Srs.insecure_cached(1 << 14)) < 64 * (1 << 14) // 2
+
+
+def test_insecure_cached__of_any_size__is_checked_at_so_many_points(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Srs.insecure_cached(3000)
+    checked: list[int] = []
+    monkeypatch.setattr(
+        "offchain.proving.srs.first_off_curve", lambda points: checked.append(len(points)) or first_off_curve(points)
+    )
+    assert Srs.insecure_cached(3000).size == 3000
+    assert checked == [SAMPLE]
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.9])
+def test_insecure_cached__a_part_of_it_lost__raises(cache: Path, kept: float) -> None:
+    Srs.insecure_cached(3000)
+    path = cache / "srs" / "insecure-3000.srs"
+    data = path.read_bytes()
+    whole = 4160 + 64 * int(2999 * kept)
+    path.write_bytes(data[:whole] + bytes(len(data) - whole))
+    with pytest.raises(SrsError, match="damaged; delete it"):
+        Srs.insecure_cached(3000)
 
 
 @pytest.mark.parametrize(
@@ -131,24 +195,80 @@ def test_insecure_cached__cache_is_a_file__raises(cache: Path) -> None:
 # --- from a file --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [2, 8, POWERS])
+@pytest.mark.parametrize(("size", "count"), [(2, 8), (8, 8), (POWERS, 8), (9, 8), (POWERS, 1), (8, 64)])
 def test_from_ptau__whole_file__gives_the_powers(
-    cache: Path, tmp_path: Path, sections: ptau.Sections, size: int
+    cache: Path, tmp_path: Path, sections: ptau.Sections, chunks_of: Callable[[int], None], size: int, count: int
 ) -> None:
+    chunks_of(count)
     srs = Srs.from_ptau(ptau.write(tmp_path / "a.ptau", sections), size)
     assert words_to_points(srs.g1) == [multiple(pow(TAU, k, P)) for k in range(size)]
     assert srs.tau_g2 == Srs.insecure(2, TAU).tau_g2
 
 
-def test_from_ptau__again__skips_the_pairing_and_shares_the_file(
-    cache: Path, tmp_path: Path, sections: ptau.Sections, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def no_import(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """no_import(): from now on an import fails the test."""
+    return lambda: monkeypatch.setattr(
+        "offchain.proving.ptau.verified_powers", lambda *_: pytest.fail("imported again")
+    )
+
+
+def test_from_ptau__again__reads_the_ends_alone(
+    cache: Path, tmp_path: Path, sections: ptau.Sections, no_import: Callable[[], None]
 ) -> None:
     path = ptau.write(tmp_path / "a.ptau", sections)
     first = Srs.from_ptau(path, 8)
-    monkeypatch.setattr("offchain.proving.srs.check_powers", lambda *_: pytest.fail("checked again"))
+    path = ptau.write(tmp_path / "copy.ptau", sections | {2: replaced(sections[2], 4, bytes(64))})
+    no_import()
     again = Srs.from_ptau(str(path), 8)
     assert np.array_equal(first.g1, again.g1)
     assert len(list((cache / "srs").iterdir())) == 1
+
+
+def test_from_ptau__fewer_powers_than_cached__are_a_part_of_those(
+    cache: Path, tmp_path: Path, sections: ptau.Sections, no_import: Callable[[], None]
+) -> None:
+    path = ptau.write(tmp_path / "a.ptau", sections)
+    longer = [Srs.from_ptau(path, size) for size in (9, 12)][1]
+    no_import()
+    for size in (8, 9, 10, 12):
+        part = Srs.from_ptau(path, size)
+        assert part.size == size
+        assert np.array_equal(part.g1, longer.g1[:size])
+    assert len(list((cache / "srs").iterdir())) == 2
+
+
+def test_from_ptau__another_ceremony_under_the_same_path__is_noticed(
+    cache: Path, tmp_path: Path, sections: ptau.Sections
+) -> None:
+    path = ptau.write(tmp_path / "a.ptau", sections)
+    Srs.from_ptau(path, 8)
+    status = path.stat()
+    ptau.write(path, ptau.sections_of(TAU + 1))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    srs = Srs.from_ptau(path, 8)
+    assert words_to_points(srs.g1) == [multiple(pow(TAU + 1, k, P)) for k in range(8)]
+    assert srs.tau_g2 == Srs.insecure(2, TAU + 1).tau_g2
+
+
+@pytest.mark.parametrize(
+    ("index", "point", "error"),
+    [
+        (0, lambda: bytes(64), "power 0 isn't a point"),
+        (0, lambda: POINT, "first point isn't the generator"),
+        (7, lambda: bytes(64), "power 7 isn't a point"),
+        (7, lambda: POINT, "differs from .*delete it"),
+    ],
+)
+def test_from_ptau__ends_changed_since__raises(
+    cache: Path, tmp_path: Path, sections: ptau.Sections, index: int, point: Callable[[], bytes], error: str
+) -> None:
+    path = ptau.write(tmp_path / "a.ptau", sections)
+    Srs.from_ptau(path, 8)
+    ptau.write(path, sections | {2: replaced(sections[2], index, point())})
+    with pytest.raises(SrsError, match=error):
+        Srs.from_ptau(path, 8)
 
 
 def test_from_ptau__cache_holds_other_points__raises(cache: Path, tmp_path: Path, sections: ptau.Sections) -> None:
@@ -157,8 +277,61 @@ def test_from_ptau__cache_holds_other_points__raises(cache: Path, tmp_path: Path
     Srs.insecure_cached(8)
     (cached,) = (cache / "srs").glob("ptau-*")
     os.replace(cache / "srs" / "insecure-8.srs", cached)
-    with pytest.raises(SrsError, match="differs from"):
+    with pytest.raises(SrsError, match=r"differs from .*delete it"):
         Srs.from_ptau(path, 8)
+
+
+def test_from_ptau__cache_damaged__says_what_to_do_and_that_helps(
+    cache: Path, tmp_path: Path, sections: ptau.Sections
+) -> None:
+    path = ptau.write(tmp_path / "a.ptau", sections)
+    whole = Srs.from_ptau(path, 8).g1.copy()
+    (cached,) = (cache / "srs").iterdir()
+    data = cached.read_bytes()
+    cached.write_bytes(data[:4096] + bytes(len(data) - 4096))
+    with pytest.raises(SrsError, match=rf"{cached}: damaged; delete it"):
+        Srs.from_ptau(path, 8)
+    cached.unlink()
+    assert np.array_equal(Srs.from_ptau(path, 8).g1, whole)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_from_ptau__interrupted__leaves_nothing_and_goes_well_again(
+    cache: Path,
+    tmp_path: Path,
+    sections: ptau.Sections,
+    chunks_of: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    chunks_of(4)
+    path = ptau.write(tmp_path / "a.ptau", sections)
+    raised = SrsError if isinstance(error, OSError) else KeyboardInterrupt
+    calls: list[int] = []
+
+    def fail_in_the_second_chunk(points: np.ndarray, scalars: np.ndarray) -> np.ndarray:
+        calls.append(len(list((cache / "srs").iterdir())))
+        if len(calls) == 3:
+            raise error
+        return np.zeros(8, np.uint64)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("offchain.proving.ptau.msm", fail_in_the_second_chunk)
+        with pytest.raises(raised):
+            Srs.from_ptau(path, 8)
+    assert calls == [1, 1, 1]
+    assert list((cache / "srs").iterdir()) == []
+    assert Srs.from_ptau(path, 8).size == 8
+
+
+def test_from_ptau__many_powers__takes_memory_for_a_chunk(
+    cache: Path, tmp_path: Path, chunks_of: Callable[[int], None]
+) -> None:
+    size = 1 << 14
+    path = ptau.write_large(tmp_path / "a.ptau", TAU, 13, size - 1)
+    chunks_of(512)
+    assert peak_of(lambda: Srs.from_ptau(path, size - 1)) < 64 * size // 2
+    assert Srs.from_ptau(path, size - 1).tau_g2 == Srs.insecure(2, TAU).tau_g2
 
 
 def test_from_ptau__missing_file__raises(cache: Path, tmp_path: Path) -> None:
@@ -218,24 +391,27 @@ UNREDUCED = ptau.number(RADIX % Q + Q) + ptau.number(2 * RADIX % Q)  # the gener
         (2, lambda old: replaced(old, 3, bytes(64)), "power 3 isn't a point"),
         (2, lambda old: replaced(old, 7, POINT[:63] + b"\0"), "power 7 isn't a point"),
         (2, lambda old: replaced(old, 1, POINT), "consecutive powers"),
-        (2, lambda old: replaced(old, 4, POINT), "consecutive powers"),
+        (2, lambda old: replaced(old, 2, POINT), "consecutive powers"),
+        (2, lambda old: replaced(old, 3, POINT), "consecutive powers"),
         (2, lambda old: replaced(old, 7, POINT), "consecutive powers"),
+        (2, lambda old: old[:192] + old[256:] + old[-64:], "consecutive powers"),  # chunks that don't join
         (2, lambda old: old[:64] * POWERS, "tau is 1"),
         (3, lambda old: replaced(old, 0, ptau.g2_bytes(2)), "first point of G2"),
         (3, lambda old: replaced(old, 1, ptau.g2_bytes(2)), "consecutive powers"),
-        (3, lambda old: replaced(old, 1, bytes(128)), "not a point of G2"),
+        (3, lambda old: replaced(old, 1, bytes(128)), "not a point of G2"),  # tau is 0
         (3, lambda old: replaced(old, 1, old[128:255] + b"\0"), "not a point of G2"),
         (3, lambda old: replaced(old, 1, b"\xff" * 128), "below the modulus"),
     ],
 )
 def test_from_ptau__one_thing_wrong__raises_and_caches_nothing(
-    cache: Path, tmp_path: Path, sections: ptau.Sections, section: int, change, error: str
+    cache: Path, tmp_path: Path, sections: ptau.Sections, chunks_of: Callable[[int], None], section, change, error: str
 ) -> None:
+    chunks_of(3)  # points 3 and 6 begin another chunk
     changed = change(sections[section])
     spoilt = {kind: content for kind, content in (sections | {section: changed}).items() if content is not None}
     with pytest.raises(SrsError, match=error):
         Srs.from_ptau(ptau.write(tmp_path / "a.ptau", spoilt), 8)
-    assert not (cache / "srs").exists()
+    assert list(cache.glob("srs/*")) == []
 
 
 def test_from_ptau__section_twice__raises(cache: Path, tmp_path: Path, sections: ptau.Sections) -> None:

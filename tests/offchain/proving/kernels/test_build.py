@@ -1,33 +1,176 @@
-"""Where compiled kernels are kept, and that threads share work out whole."""
+"""Which build is taken, where its code is kept, and that threads share work out whole."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import platform
+import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from offchain.proving.commitment import commit
 from offchain.proving.kernels import build, parallel
+from offchain.proving.kernels.build import BUILDS
 from offchain.proving.kernels.parallel import run, split
+from offchain.proving.srs import Srs
 from tests.offchain.proving.cases import ROOT
+from tests.offchain.proving.kernels.other_builds import SETTINGS, missing_for, processor_features, python
 
-USE = (
-    "import numba; from offchain.proving.kernels.field import powers; powers(3, 5); print(repr(numba.config.CACHE_DIR))"
+ALL = set().union(*BUILDS.values())
+NAME = "from offchain.proving.kernels.build import BUILD; print(BUILD)"
+COMMIT = """
+import numpy as np
+from offchain.proving.commitment import commit
+from offchain.proving.kernels.build import BUILD
+from offchain.proving.srs import Srs
+print(BUILD, *commit(Srs.insecure(32, 7), np.arange(-10, 10, dtype=np.int16), list(range(8))))
+"""
+
+# --- choice -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lacking", "expected"),
+    [
+        (set(), "ifma"),
+        ({"avx512ifma"}, "adx"),
+        ({"avx512f"}, "adx"),
+        ({"avx512dq"}, "adx"),
+        ({"adx"}, "portable"),
+        ({"bmi2"}, "portable"),
+        (ALL, "portable"),
+    ],
 )
+def test_choose__features_are_lacking__takes_the_fastest_that_runs(lacking: set[str], expected: str) -> None:
+    assert build._choose(None, ALL - lacking) == expected
+    assert build._choose("", (ALL - lacking) | {"sse2", "avx2"}) == expected
 
 
-def test_kernel__first_call__caches_under_the_chosen_folder_alone(tmp_path: Path) -> None:
-    environment = {**os.environ, "MEED_CACHE": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    environment.pop("NUMBA_CACHE_DIR", None)
+@pytest.mark.parametrize("name", BUILDS)
+def test_choose__forced_with_its_features__takes_it(name: str) -> None:
+    assert build._choose(name, BUILDS[name]) == name
+    assert build._choose(name, ALL) == name
+
+
+@pytest.mark.parametrize("name", ["avx2", "IFMA", " ifma", "0"])
+def test_choose__no_such_build__lists_them(name: str) -> None:
+    with pytest.raises(ImportError, match=f"MEED_KERNELS={name}: the builds are ifma, adx, portable"):
+        build._choose(name, ALL)
+
+
+@pytest.mark.parametrize(("name", "lacking"), [(name, one) for name in BUILDS for one in sorted(BUILDS[name])])
+def test_choose__forced_without_a_feature__says_which(name: str, lacking: str) -> None:
+    with pytest.raises(ImportError, match=f"MEED_KERNELS={name}: this processor lacks {lacking}; leave it unset"):
+        build._choose(name, ALL - {lacking})
+
+
+@pytest.mark.parametrize("machine", ["arm64", "aarch64", "ppc64le", "riscv64", ""])
+def test_target_features__another_architecture__are_none(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert build._target_features() == set()
+    assert build._choose(None, build._target_features()) == "portable"
+
+
+def test_import__nothing_forced__takes_the_fastest_that_this_processor_has() -> None:
+    assert python("-c", NAME).stdout.split() == [build._choose(None, processor_features())]
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_import__forced__takes_it_or_says_what_is_missing(name: str) -> None:
+    done = python("-c", NAME, MEED_KERNELS=name)
+    if missing := missing_for(name):
+        assert done.returncode == 1
+        assert f"ImportError: MEED_KERNELS={name}: this processor lacks {missing}" in done.stderr
+    else:
+        assert done.stdout.split() == [name]
+
+
+def test_import__no_such_build__says_so() -> None:
+    done = python("-c", NAME, MEED_KERNELS="fast")
+    assert done.returncode == 1
+    assert "ImportError: MEED_KERNELS=fast: the builds are ifma, adx, portable" in done.stderr
+
+
+def test_import__numba_is_told_of_an_old_processor__is_portable_and_commits() -> None:
+    srs, update, tail = Srs.insecure(32, 7), np.arange(-10, 10, dtype=np.int16), list(range(8))
+    done = python("-c", COMMIT, NUMBA_CPU_NAME="generic")
+    assert done.stdout.split() == ["portable", *map(str, commit(srs, update, tail))], done.stderr
+
+
+@pytest.mark.parametrize("name", ["ifma", "adx"])
+def test_import__forced_while_numba_is_told_of_an_old_processor__says_so_and_doesnt_abort(name: str) -> None:
+    done = python("-c", COMMIT, MEED_KERNELS=name, NUMBA_CPU_NAME="generic")
+    assert done.returncode == 1  # negative: killed by a signal, as by LLVM
+    assert f"ImportError: MEED_KERNELS={name}: this processor lacks {', '.join(sorted(BUILDS[name]))}" in done.stderr
+
+
+# --- caches -------------------------------------------------------------------------------------------------------
+
+# compiles or loads one kernel of lanes and one of single elements; says which it was, and what the code uses
+USE = """
+import re, numpy, numba
+from offchain.proving.kernels import build
+compiled_before = build.is_compiled()
+from offchain.proving.kernels.curve import xyzz_double
+from offchain.proving.kernels.vector import _scale, scale
+a = numpy.arange(1, 81, dtype=numpy.uint64).reshape(20, 4)
+scale(a, 12345, a)
+xyzz_double(a, 0)
+stats = [kernel.stats for kernel in (_scale, xyzz_double)]
+misses = sum(sum(stat.cache_misses.values()) for stat in stats)
+hits = sum(sum(stat.cache_hits.values()) for stat in stats)
+print("misses", misses, "hits", hits)
+print("compiled before", compiled_before, "after", build.is_compiled())
+print("setting", repr(numba.config.CACHE_DIR))
+print("values", hash(a.tobytes()))
+if misses:
+    code = "".join(text for kernel in (_scale, xyzz_double) for text in kernel.inspect_asm().values())
+    print("uses", *sorted(set(re.findall("mulx|adcx|adox|vpmadd52|ymm|zmm", code))))
+"""
+
+
+def use(cache: Path, **settings: str) -> dict[str, str]:
+    done = python("-c", USE, MEED_CACHE=str(cache), PYTHONHASHSEED="0", **settings)
+    assert done.returncode == 0, done.stderr
+    lines = (line.partition(" ") for line in done.stdout.splitlines())
+    return {name: rest for name, _, rest in lines}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_kernel__used_in_two_processes__is_compiled_in_the_first_alone(tmp_path: Path, name: str) -> None:
+    if missing := missing_for(name):
+        pytest.skip(f"{name} doesn't run on this processor, which lacks {missing}")
     before = set((ROOT / "offchain").rglob("*.nb?"))
-    done = subprocess.run([sys.executable, "-c", USE], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "''"  # numba's own setting stays, for others who use it
+    first, second = (use(tmp_path, **SETTINGS[name]) for _ in range(2))
+    assert (first["misses"], second["misses"]) == ("2 hits 0", "0 hits 2")
+    assert first["compiled"] == "before False after True"
+    assert second["compiled"] == "before True after True"
+    assert first["values"] == second["values"]
+    assert first["setting"] == "''"  # numba's own stays, for others who use it
     (folder,) = (tmp_path / "kernels").iterdir()
+    assert re.fullmatch(f"[0-9a-f]{{16}}-{name}", folder.name)
     assert list(folder.rglob("*.nbc"))
     assert set((ROOT / "offchain").rglob("*.nb?")) == before
+    wanted = {"ifma": {"vpmadd52", "zmm", "mulx", "adcx", "adox"}, "adx": {"mulx", "adcx", "adox"}, "portable": set()}
+    used = set(first["uses"].split())
+    assert wanted[name] <= used
+    assert name != "portable" or not used  # nothing that an old processor lacks
+    assert name == "ifma" or "vpmadd52" not in used
+
+
+def test_kernel__builds_and_processors_share_a_cache__each_compiles_its_own(tmp_path: Path) -> None:
+    names = [name for name in BUILDS if not missing_for(name)]
+    for name in names:
+        assert use(tmp_path, **SETTINGS[name])["misses"] == "2 hits 0"
+    suffixes = {folder.name.split("-")[1] for folder in (tmp_path / "kernels").iterdir()}
+    assert suffixes == set(names)
+    # the portable build for this processor has its instructions, so an old one must not be given it, nor the reverse
+    if processor_features():
+        assert use(tmp_path, MEED_KERNELS="portable")["misses"] == "2 hits 0"
+    assert use(tmp_path, **SETTINGS["portable"])["misses"] == "0 hits 2"
 
 
 def test_digest_of_sources__a_source_changes__is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,6 +186,25 @@ def test_digest_of_sources__a_source_changes__is_another(monkeypatch: pytest.Mon
     assert second != first
     (tmp_path / "parameters.py").write_text("two")
     assert build._digest_of_sources() not in (first, second)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "expected"), [("avx512ifma", "adx"), ("adx", "portable"), ("bmi2", "portable")], ids=str
+)
+def test_kernel__numba_is_told_of_fewer_features__does_without(tmp_path: Path, lacking: str, expected: str) -> None:
+    if missing := missing_for("ifma"):
+        pytest.skip(f"this processor itself lacks {missing}")
+    features = ",".join(f"+{name}" for name in sorted(processor_features() - {lacking})) + f",-{lacking}"
+    less = use(tmp_path, NUMBA_CPU_FEATURES=features)
+    (folder,) = (tmp_path / "kernels").iterdir()
+    assert folder.name.endswith(f"-{expected}")
+    assert (
+        not set(less["uses"].split()) & {"avx512ifma": {"vpmadd52"}, "adx": {"adcx", "adox"}, "bmi2": {"mulx"}}[lacking]
+    )
+    assert less["values"] == use(tmp_path, **SETTINGS["portable"])["values"]
+
+
+# --- threads ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 12_345])

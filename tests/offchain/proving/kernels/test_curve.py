@@ -14,9 +14,11 @@ from tests.offchain.proving.reference import (
     P,
     Point,
     Q,
+    integers,
     multiple,
     negate,
     points_to_words,
+    small_points,
     sum_of,
     words,
     words_to_points,
@@ -114,10 +116,21 @@ def test_xyzz__long_random_programs__equal_py_ecc(p: Point, q: Point, rnd: rando
         assert run_program(points, program) == first
 
 
-@pytest.mark.parametrize("count", [1, 2, 300])
+@pytest.mark.parametrize("count", [0, 1, 2, 15, 16, 17, 48])
 def test_multiples__of_edges__equal_py_ecc(count: int, rnd: random.Random) -> None:
-    scalars = ([0, 1, 2, 255, 256, P - 1, P - 2, 2**253] + [rnd.randrange(P) for _ in range(40)])[:count]
+    scalars = ([P - 1, 0, 1, 2, 255, 256, 257, 2**64, P - 2, 2**253] + [rnd.randrange(P) for _ in range(40)])[:count]
     assert words_to_points(curve.multiples(words(scalars))) == [multiple(scalar) for scalar in scalars]
+
+
+def test_multiples__sum_just_above_twice_q__is_canonical() -> None:
+    """A table that makes the last addition leave an x of 2 Q and little more, where the lanes allow it."""
+    for k, point in enumerate(small_points(8)):
+        first = multiple(1000 + k)
+        table = np.zeros((32 * 256, 8), np.uint64)
+        table[[1, 257]] = points_to_words([first, sum_of([point, negate(first)])])
+        out = np.empty((1, 8), np.uint64)
+        curve._multiples(table, words([257]), out)
+        assert np.array_equal(out, points_to_words([point]))
 
 
 def test_encode_and_decode__points__are_inverse(p: Point) -> None:
@@ -135,15 +148,29 @@ def test_first_off_curve__points_of_the_curve__finds_none(points: np.ndarray) ->
 def test_first_off_curve__one_wrong__finds_it(points: np.ndarray, index: int) -> None:
     (x, y) = words_to_points(points[index])[0]
     good = points_to_words([(x, y)])[0]
-    unreduced = good.copy()
-    unreduced[4:] = words([int(sum(int(w) << (64 * k) for k, w in enumerate(good[4:]))) + Q])[0]
+    plain = integers(good)
+    unreduced_x, unreduced_y = words([plain[0] + Q, plain[1]]).ravel(), words([plain[0], plain[1] + Q]).ravel()
     for wrong in (
         points_to_words([(x, y + 1)])[0],
         np.zeros(8, np.uint64),
-        unreduced,
+        unreduced_x,
+        unreduced_y,
         np.full(8, 2**64 - 1, np.uint64),
     ):
         spoilt = points.copy()
         spoilt[index] = wrong
         spoilt[-1] = wrong  # a later one doesn't hide it
         assert curve.first_off_curve(spoilt) == index
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 33])
+def test_first_off_curve__few_points__finds_each(points: np.ndarray, count: int) -> None:
+    assert curve.first_off_curve(points[:count]) is None
+    for index in range(count):
+        spoilt = points[:count].copy()
+        spoilt[index, :4] = spoilt[index - 1, 4:]
+        assert curve.first_off_curve(spoilt) == index
+
+
+def test_first_off_curve__no_points__finds_none() -> None:
+    assert curve.first_off_curve(np.empty((0, 8), np.uint64)) is None

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from offchain.proving.kernels import field
 from offchain.proving.kernels.build import kernel
 from offchain.proving.kernels.field import (
     canonical,
-    factor,
     fq_inverse,
     from_ints,
     is_canonical,
     is_zero,
     load_fq,
     load_fr,
-    powers,
-    random_elements,
     store,
     to_ints,
 )
@@ -64,7 +61,7 @@ def edges(p: int) -> list[int]:
 
 
 @pytest.mark.parametrize(("operate", "p"), [(operate_fr, P), (operate_fq, Q)], ids=["Fr", "Fq"])
-def test_operators__on_all_pairs_of_edges__equal_python(operate, p: int) -> None:
+def test_operators__on_all_pairs_of_edges__equal_python(operate: Callable[..., None], p: int) -> None:
     pairs = list(itertools.product(edges(p), repeat=2))
     out = np.empty((5 * len(pairs), 4), np.uint64)
     flags = np.empty((len(pairs), 4), np.bool_)
@@ -84,12 +81,36 @@ def test_operators__on_all_pairs_of_edges__equal_python(operate, p: int) -> None
         assert reduced == (x < p)
 
 
-def test_fq_inverse__of_edges__equals_python_and_zero_stays_zero() -> None:
-    values = edges(Q)
+def inverses(values: list[int]) -> list[int]:
     out = np.empty((len(values), 4), np.uint64)
     invert(words(values), out)
+    return integers(out)
+
+
+def test_fq_inverse__of_edges__equals_python_and_zero_stays_zero() -> None:
+    values = edges(Q)
     expected = [pow(x * pow(RADIX, -1, Q), -1, Q) * RADIX % Q if x % Q else 0 for x in values]
-    assert integers(out) == expected
+    assert inverses(values) == expected
+
+
+def test_fq_inverse__of_numbers_that_are_long_or_short__times_them_is_one() -> None:
+    """Where a Euclidean algorithm could go wrong: its numbers long and short, alike in their leading or last bits."""
+    source = random.Random(9)
+    values = [*range(1, 3000), *(Q - k for k in range(1, 300)), *(2 * Q - k for k in range(1, 300))]
+    values += [(Q >> k) + j for k in range(254) for j in (-1, 0, 1)]  # alike in the leading bits
+    values += [(1 << k) + j for k in range(254) for j in (-1, 0, 1)]
+    values += [Q - (1 << k) for k in range(253)]  # alike in the last bits
+    values += [Q * a // b + j for a in range(1, 16) for b in range(a + 1, 17) for j in (-1, 0, 1)]
+    values += [source.randrange(1 << bits) for bits in range(1, 254) for _ in range(30)]
+    values += [source.randrange(2 * Q) for _ in range(20_000)]
+    for k in range(2, 60):  # neighbours in the sequence that takes the most steps
+        a, b = Q, Q * 1000 // 1618 + k
+        while b:
+            values.append(b)
+            a, b = b, a % b
+    values = [value for value in values if 0 < value < 2 * Q and value != Q]
+    square = RADIX * RADIX % Q
+    assert all(x * y % Q == square for x, y in zip(values, inverses(values), strict=True))
 
 
 @pytest.mark.parametrize("modulus", [P, Q])
@@ -110,28 +131,3 @@ def test_from_ints__nothing__has_no_rows() -> None:
 def test_to_ints__part_of_an_array__reads_that_part(rnd: random.Random) -> None:
     values = [rnd.randrange(RADIX) for _ in range(9)]
     assert to_ints(words(values)[1::3]) == values[1::3]
-
-
-def test_factor__of_a_scalar__is_montgomery_form() -> None:
-    assert integers(factor(P - 3)) == [(P - 3) * RADIX % P]
-
-
-@pytest.mark.parametrize("wide", [0, 1, P, RADIX - 1, RADIX, P * RADIX, RADIX**2 - 1, (P - 1) * (RADIX + 1)])
-def test_random_elements__of_known_bytes__are_these_modulo_p(monkeypatch: pytest.MonkeyPatch, wide: int) -> None:
-    monkeypatch.setattr(field, "urandom", lambda count: wide.to_bytes(64, "little") * (count // 64))
-    assert integers(random_elements(3)) == [wide % P] * 3
-
-
-def test_random_elements__many__are_reduced_and_distinct() -> None:
-    values = integers(random_elements(20_000))
-    assert max(values) < P
-    assert len(set(values)) == len(values)
-    # each bit is set in half of the values, but for the two highest: P is not a power of two
-    for bit in range(250):
-        assert abs(sum(value >> bit & 1 for value in values) - 10_000) < 600  # eight standard deviations
-
-
-@pytest.mark.parametrize("base", [0, 1, 5, P - 1])
-@pytest.mark.parametrize("count", [1, 2, 3000])
-def test_powers__of_a_base__equal_python(base: int, count: int) -> None:
-    assert integers(powers(base, count, 3)) == [3 * pow(base, k, P) % P for k in range(count)]

@@ -74,6 +74,16 @@ def test_square_norm__largest_digits__keeps_every_bit() -> None:
     assert square_norm(words([2**256 - 1] * 30_000)) == 30_000 * (2**256 - 1) ** 2 % P
 
 
+@pytest.mark.parametrize("d", [1, 2, 1000, 2047, 2048, 2049, 20_000])
+def test_exact_products__of_different_rows__equal_python(d: int) -> None:
+    left, right = rows_of(3, max(d, 3))[:, :d], rows_of(5, max(d, 3))[:, -d:]
+    expected = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in right.tolist()] for a in left.tolist()]
+    assert exact_products(left, right).tolist() == expected
+    assert exact_products(left, left).tolist() == [
+        [sum(x * y for x, y in zip(a, b, strict=True)) for b in left.tolist()] for a in left.tolist()
+    ]
+
+
 @pytest.mark.parametrize("d", [1, 16_384, 3_000_017])
 def test_exact_products__extremes__are_exact(d: int) -> None:
     """At 3 million entries a sum is 2^51.5: float32 and int32 fail at once; an odd entry shows a lost bit."""

@@ -5,12 +5,15 @@ The points' discrete logarithms are known, so what must come out is one multiple
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from offchain.proving.kernels import msm as module
+from offchain.proving.kernels import parallel
 from offchain.proving.kernels.msm import msm
 from tests.offchain.proving.reference import (
     P,
@@ -113,12 +116,102 @@ class TestSizes:
         expect_integers(holed, known, np.full(size, -32768, np.int16))
 
 
-@pytest.mark.parametrize(("bits", "parts"), [*((bits, 1) for bits in range(2, 18)), (2, 5), (9, 2), (13, 5)])
-def test_msm__every_plan__is_right(
-    monkeypatch: pytest.MonkeyPatch, points: np.ndarray, logarithms: list[int], bits: int, parts: int
+# --- more points than a tile --------------------------------------------------------------------------------------
+
+MANY = 20_011  # three tiles, the last not full
+FULL = random.Random(11).randrange(P)
+SCALARS: dict[str, int] = {"one": 1, "r - 1": P - 1, "full": FULL, "-32768": -32768, "32767": 32767}
+PICKS: dict[str, Callable[[int], int]] = {
+    "equal": lambda k: 3,
+    "two alternating": lambda k: k % 2,
+    "runs": lambda k: k // 1500,
+    "cancelling in pairs": lambda k: 4096 + k // 2 % 50 * 2 + k % 2,
+    "cancelling far apart": lambda k: 4096 + k % 2 if k < MANY // 2 else 4096 + (k + 1) % 2,
+    "identities between": lambda k: 4196 if k % 3 else k % 4096,
+    "identities alone": lambda k: 4196,
+    "different": lambda k: k % 4096,
+}
+SPREADS: dict[str, Callable[[random.Random, int], int]] = {
+    "random": lambda source, k: source.randrange(P),
+    "sparse": lambda source, k: source.randrange(P) if k % 997 == 0 else 0,
+    "single bits": lambda source, k: 1 << source.randrange(253),
+    "zeros, ones, opposites": lambda source, k: source.choice([0, 1, P - 1]),
+    "near r": lambda source, k: P - 1 - k % 5,
+    "one of two": lambda source, k: source.choice([FULL, P - FULL]),
+    "growing": lambda source, k: source.randrange(1 << (1 + k % 253)),
+}
+
+
+@pytest.fixture(scope="module")
+def pool(points: np.ndarray, logarithms: list[int]) -> tuple[np.ndarray, list[int]]:
+    """4096 points, 50 pairs of opposites, the identity; with their logarithms."""
+    few = words_to_points(points[:50])
+    opposites = points_to_words([point for one in few for point in (one, negate(one))])
+    known = [log for one in logarithms[:50] for log in (one, P - one)]
+    return np.concatenate([points, opposites, np.zeros((1, 8), np.uint64)]), [*logarithms, *known, 0]
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+@pytest.mark.parametrize("choice", PICKS)
+def test_msm__many_degenerate_points_with_equal_scalars__is_right(
+    pool: tuple[np.ndarray, list[int]], choice: str, scalar: str
 ) -> None:
-    monkeypatch.setattr(module, "_plan", lambda count, length: (bits, parts))
-    source = random.Random(bits)
+    """Every window has all points in one bucket."""
+    picks = [PICKS[choice](k) for k in range(MANY)]
+    known = [pool[1][pick] for pick in picks]
+    expect(pool[0][picks], known, [SCALARS[scalar]] * MANY)
+    if -32768 <= SCALARS[scalar] <= 32767:
+        expect_integers(pool[0][picks], known, np.full(MANY, SCALARS[scalar], np.int16))
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("choice", ["equal", "cancelling in pairs", "identities between", "different"])
+def test_msm__many_degenerate_points_with_many_scalars__is_right(
+    pool: tuple[np.ndarray, list[int]], choice: str, spread: str, rnd: random.Random
+) -> None:
+    picks = [PICKS[choice](k) for k in range(MANY)]
+    expect(pool[0][picks], [pool[1][pick] for pick in picks], [SPREADS[spread](rnd, k) for k in range(MANY)])
+
+
+@pytest.mark.parametrize("low", [-32768, -1, 0])
+def test_msm__many_points_with_int16__is_right(pool: tuple[np.ndarray, list[int]], low: int) -> None:
+    picks = [k * k % len(pool[0]) for k in range(MANY)]
+    values = np.random.default_rng(1).integers(low, 32767, MANY, endpoint=True).astype(np.int16)
+    expect_integers(pool[0][picks], [pool[1][pick] for pick in picks], values)
+
+
+@pytest.mark.parametrize("count", [8191, 8192, 8193, 16_384])
+def test_msm__one_bucket_around_a_tile__is_right(pool: tuple[np.ndarray, list[int]], count: int) -> None:
+    picks = [k % 4096 for k in range(count)]
+    known = [pool[1][pick] for pick in picks]
+    expect_integers(pool[0][picks], known, np.ones(count, np.int16))
+    expect_integers(pool[0][picks], known, np.array([1 if k % 3 else 2 for k in range(count)], np.int16))
+
+
+# --- plans --------------------------------------------------------------------------------------------------------
+
+WIDTHS = range(2, 18)
+
+
+# (bits of a window, windows of a task, parts of the points)
+PLANS = [
+    *((bits, group, 1) for bits in WIDTHS for group in (1, 4)),
+    (2, 128, 5),
+    (3, 50, 1),
+    (9, 2, 2),
+    (13, 100, 5),
+    (16, 3, 3),
+    (17, 15, 200),
+    (5, 7, 300),
+]
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_msm__every_plan__is_right(
+    monkeypatch: pytest.MonkeyPatch, points: np.ndarray, logarithms: list[int], plan: tuple[int, int, int]
+) -> None:
+    monkeypatch.setattr(module, "_plan", lambda *_: plan)
+    source = random.Random(str(plan))
     scalars = [0, 1, P - 1, 2**253, *(source.randrange(P) for _ in range(196))]
     expect(points[:200], logarithms[:200], scalars)
     values = np.array([-32768, 32767, 0, 1, *(source.randrange(-32768, 32768) for _ in range(196))], np.int16)
@@ -127,10 +220,101 @@ def test_msm__every_plan__is_right(
     expect_integers(points[:200], logarithms[:200], extremes)
 
 
-def test_msm__more_points_than_a_tile_in_one_bucket__is_right(points: np.ndarray, logarithms: list[int]) -> None:
-    picks = [k % 4096 for k in range(10_000)]
-    values = np.array([1 if k % 3 else 2 for k in range(10_000)], np.int16)
-    expect_integers(points[picks], [logarithms[k] for k in picks], values)
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_msm__any_number_of_workers__is_right(
+    monkeypatch: pytest.MonkeyPatch, pool: tuple[np.ndarray, list[int]], workers: int, rnd: random.Random
+) -> None:
+    monkeypatch.setattr(module, "workers", lambda: workers)
+    monkeypatch.setattr(parallel, "workers", lambda: workers)
+    picks = [rnd.randrange(len(pool[0])) for _ in range(9000)]
+    known = [pool[1][pick] for pick in picks]
+    expect(pool[0][picks], known, [rnd.randrange(P) for _ in picks])
+    expect_integers(pool[0][picks], known, np.array([rnd.randrange(-32768, 32768) for _ in picks], np.int16))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 64])
+def test_plan__any_size__is_of_the_kind_that_is_tested(workers: int) -> None:
+    for count, length in itertools.product([1, 2, 1024, 1025, 10**5, 10**7], [1, 15, 16, 64, 254]):
+        bits, group, parts = module._plan(count, length, workers)
+        assert bits in WIDTHS
+        assert 1 <= group <= length // bits + 1
+        assert parts == 1 or (count > 1024 and parts == workers)
+
+
+# --- digits -------------------------------------------------------------------------------------------------------
+
+
+def digit_of(key: int, window: int, half: int) -> int:
+    """The digit of -half to half that a key stands for, which is one of this window."""
+    if key == 0:
+        return 0
+    assert (abs(key) - 1) // half == window
+    digit = (abs(key) - 1) % half + 1
+    return digit if key > 0 else -digit
+
+
+def expect_digits(fill: Callable[..., None], operand: np.ndarray, scalars: list[int], bits: int, length: int) -> None:
+    """The digits of as many windows as `msm` takes for scalars of this length add up to them."""
+    windows, half = length // bits + 1, 1 << (bits - 1)
+    for group in {1, min(windows, 5)}:
+        totals = [0] * len(scalars)
+        for first in range(0, windows, group):
+            keys = np.full((min(group, windows - first), len(scalars)), 2**31 - 1, np.int32)
+            fill(operand, first, bits, keys)
+            for w, row in enumerate(keys.tolist()):
+                for k, key in enumerate(row):
+                    totals[k] += digit_of(key, w, half) << (bits * (first + w))
+        assert totals == scalars
+
+
+def patterns(length: int) -> list[int]:
+    """Numbers of up to `length` bits: runs of ones that start and end around limbs and windows."""
+    ends = {0, 1, 2, length - 2, length - 1, length} | {64 * k + j for k in range(1, 4) for j in (-17, -1, 0, 1, 16)}
+    bounds = sorted(end for end in ends if 0 <= end <= length)
+    runs = [(1 << high) - (1 << low) for low in bounds for high in bounds if low <= high]
+    source = random.Random(length)
+    return [*runs, *((1 << k) for k in range(length)), *(source.randrange(1 << length) for _ in range(50))]
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_wide_digits__of_any_length__add_up_to_the_scalar(bits: int) -> None:
+    for length in (1, 2, 15, 16, 17, 63, 64, 65, 127, 128, 129, 191, 192, 193, 252, 253, 254):
+        scalars = patterns(length)
+        expect_digits(module._wide_digits, words(scalars), scalars, bits, length)
+    edges = [0, 1, P - 1, P - 2, 2**253, 2**253 - 1]
+    expect_digits(module._wide_digits, words(edges), edges, bits, 254)
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_integer_digits__of_any_length__add_up_to_the_scalar(bits: int) -> None:
+    for length in (1, 2, 8, 14, 15, 16, 17, 31, 32, 33, 62, 63):
+        scalars = [sign * value for value in patterns(length) for sign in (1, -1)]
+        expect_digits(module._integer_digits, np.array(scalars, np.int64), scalars, bits, length)
+    least = [INT64.min, INT64.min + 1, INT64.max]
+    expect_digits(module._integer_digits, np.array(least, np.int64), [int(value) for value in least], bits, 64)
+    small = [-32768, -32767, -1, 0, 1, 32766, 32767]
+    expect_digits(module._integer_digits, np.array(small, np.int16), small, bits, 16)
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 63, 64, 65, 128, 192, 253])
+def test_length__of_scalars__is_that_of_the_largest(length: int) -> None:
+    scalars = [0, 1 if length else 0, (1 << length) - 1]
+    assert module._length(words(scalars)) == length
+    for sign in (1, -1):
+        if length < 64:
+            assert module._length(np.array([sign * value for value in scalars], np.int64)) == length
+    assert module._length(np.array([-32768, 5], np.int16)) == 16
+    assert module._length(np.array([INT64.min], np.int64)) == 64
+
+
+# --- arguments ----------------------------------------------------------------------------------------------------
+
+
+def test_msm__strided_arguments__are_read_as_they_stand(points: np.ndarray, logarithms: list[int]) -> None:
+    scalars = words(range(5, 205))
+    expect(points[:100], logarithms[:100], list(range(5, 205, 2)), scalars[::2])
+    values = np.arange(-100, 100, dtype=np.int16)[::-2]
+    expect_integers(points[:100], logarithms[:100], values)
 
 
 def test_msm__lengths_differ__raises(points: np.ndarray) -> None:

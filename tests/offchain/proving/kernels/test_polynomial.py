@@ -7,11 +7,15 @@ import random
 import numpy as np
 import pytest
 
-from offchain.proving.kernels.polynomial import accumulate, autocorrelation, divide_by_linear, evaluate
+from offchain.proving.kernels import parallel
+from offchain.proving.kernels import polynomial as module
+from offchain.proving.kernels.lanes import WIDTH
+from offchain.proving.kernels.polynomial import autocorrelation, divide_by_linear, evaluate
 from tests.offchain.proving import reference
 from tests.offchain.proving.reference import P, integers, words
 
-LENGTHS = [1, 2, 3, 17, 2047, 2048, 20_000]
+# around a coefficient or two for each lane; an even and an odd length of segments; some for each thread
+LENGTHS = sorted({1, 2, 3, WIDTH - 1 or 1, WIDTH, WIDTH + 1, 2 * WIDTH, 3 * WIDTH + 1, 17, 2047, 2048, 20_000, 20_016})
 
 
 def coefficients_of(length: int) -> list[int]:
@@ -38,24 +42,18 @@ def test_divide_by_linear__times_divisor_plus_value__is_the_dividend(length: int
     assert product == f
 
 
-@pytest.mark.parametrize("length", LENGTHS)
-@pytest.mark.parametrize("scale", [0, 1, P - 1, -5, 2**300])
-def test_accumulate__shorter_and_as_long__equals_python(length: int, scale: int) -> None:
-    total = coefficients_of(length)
-    for part in (total, total[: length // 2 + 1], []):
-        f = part[::-1]
-        array = words(total)
-        accumulate(array, words(f), scale)
-        padded = [*f, *[0] * (length - len(f))]
-        assert integers(array) == [(a + scale * b) % P for a, b in zip(total, padded, strict=True)]
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("length", [1, 33, 4097, 20_000, 33_333])
+def test_horner__any_number_of_workers__is_the_same(monkeypatch: pytest.MonkeyPatch, length: int, workers: int) -> None:
+    f, x = coefficients_of(length), P - 12345
+    expected = reference.horner(f, x)
+    monkeypatch.setattr(module, "workers", lambda: workers)
+    monkeypatch.setattr(parallel, "workers", lambda: workers)
+    assert evaluate(words(f), x) == expected[0]
+    assert integers(divide_by_linear(words(f), x)) == expected[1:]
 
 
-def test_accumulate__longer_than_the_sum__raises() -> None:
-    with pytest.raises(ValueError, match="longer than the sum"):
-        accumulate(words([1, 2]), words([1, 2, 3]), 1)
-
-
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 15, 16, 17, 32, 33, 200])
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 15, 16, 17, 32, 33, 63, 64, 65, 127, 128, 129, 200, 600])
 def test_autocorrelation__of_any_length__equals_the_double_loop(length: int) -> None:
     a = coefficients_of(length)
     expected = [sum(a[j] * a[j + k] for j in range(length - k)) % P for k in range(1, length)]
@@ -71,6 +69,13 @@ def test_autocorrelation__long__has_the_right_values(rnd: random.Random) -> None
     assert (norm + x * reference.evaluate(h, x) + xinv * reference.evaluate(h, xinv) - product) % P == 0
     for k in (1, 2, rnd.randrange(1, 9000), 8999):
         assert h[k - 1] == sum(a[j] * a[j + k] for j in range(9000 - k)) % P
+
+
+@pytest.mark.parametrize("value", [0, 1, P - 1])
+def test_autocorrelation__of_equal_entries__counts_the_terms(value: int) -> None:
+    d = 5000
+    expected = [(d - k) * value * value % P for k in range(1, d)]
+    assert integers(autocorrelation(words([value] * d))) == expected
 
 
 def test_functions__arguments__stay_as_they_are() -> None:

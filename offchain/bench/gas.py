@@ -1,36 +1,31 @@
-"""What things cost, as figures: gas of each call of a round, time and memory of a proof."""
+"""Gas of every call of a project, of a proof's verification and of a policy, in transactions on a development chain."""
 
 from __future__ import annotations
 
-import resource
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from offchain.bench.case import CONTEXT, random_tails, random_updates
 from offchain.market.chain import contract_at, deploy_contract
 from offchain.market.terms import FIXED_ONE, QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
-from offchain.proving.commitment import commit, random_tail
 from offchain.proving.gram import gram_matrix, prove
-from offchain.proving.srs import Srs
 from offchain.proving.transcript import hint
-from offchain.proving.verifier import verify
 from offchain.scoring.policy import PolicyTerms
-from offchain.simulation.stage import SRS_SIZE, Stage
+from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.local import initial_model
 from offchain.training.registry import make_task
 
-__all__ = ["STAGES", "Synthetic", "measure_gas", "measure_stage"]
+__all__ = ["Synthetic", "measure_gas"]
 
 # What no verifier of n rows can do without: n + 6 multiplications and additions, a pairing check of two pairs.
 MULTIPLICATION = 6_150
 PAIRING = 113_000
-CONTEXT = b"\x01" * 32
 DIMENSION = 275
 
 
@@ -85,8 +80,7 @@ def _most(receipts: Iterable[Any]) -> int:
 
 def _verifier_gas(stage: Stage, rows: int) -> dict[str, int]:
     """Of a proof in a transaction of its own, and the least that any verifier of n rows takes."""
-    updates, tails = _random_updates(rows, DIMENSION)
-    statement, proof = prove(stage.srs, CONTEXT, updates, tails)
+    statement, proof = prove(stage.srs, CONTEXT, random_updates(rows, DIMENSION), random_tails(rows))
     verifier = contract_at(stage.contracts.GramVerifier, stage.deployment.gram_verifier)
     arguments = (
         statement.context,
@@ -106,48 +100,5 @@ def _policy_gas(stage: Stage, rows: int, terms: PolicyTerms) -> int:
     """Of `evaluate`, for random updates; it hardly depends on them."""
     policy = contract_at(stage.contracts.RoundPolicy, stage.deployment.policy)
     meter = deploy_contract(stage.deployer, stage.contracts.GasMeter)
-    gram = gram_matrix(_random_updates(rows, DIMENSION)[0])
+    gram = gram_matrix(random_updates(rows, DIMENSION))
     return int(meter.measure(policy, policy.evaluate.encode_input(rows, gram, terms.encode(), FIXED_ONE)))
-
-
-def _random_updates(rows: int, dimension: int) -> tuple[npt.NDArray[np.int16], list[list[int]]]:
-    updates = np.random.default_rng(rows).integers(-(1 << 15), 1 << 15, (rows, dimension)).astype(np.int16)
-    return updates, [random_tail() for _ in range(rows)]
-
-
-def _commit_one(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
-    return lambda: commit(srs, updates[0], tails[0])
-
-
-def _gram(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
-    return lambda: gram_matrix(updates)
-
-
-def _prove(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
-    commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
-    return lambda: prove(srs, CONTEXT, updates, tails, commitments=commitments)
-
-
-def _verify(srs: Srs, updates: npt.NDArray[np.int16], tails: list[list[int]]) -> Callable[[], Any]:
-    statement, proof = prove(srs, CONTEXT, updates, tails)
-    return lambda: verify(srs.tau_g2, srs.size, statement, proof)
-
-
-STAGES = {"commit": _commit_one, "gram": _gram, "prove": _prove, "verify": _verify}
-
-
-def measure_stage(stage: str, rows: int, dimension: int) -> dict[str, Any]:
-    """One warm run of a stage: wall and CPU seconds, and the process's peak memory in MB."""
-    srs = Srs.insecure_cached(max(SRS_SIZE, dimension + 16))
-    run = STAGES[stage](srs, *_random_updates(rows, dimension))
-    run()  # compiles, and touches the SRS
-    wall, cpu = time.perf_counter(), time.process_time()
-    run()
-    return {
-        "stage": stage,
-        "rows": rows,
-        "dimension": dimension,
-        "wall_s": round(time.perf_counter() - wall, 4),
-        "cpu_s": round(time.process_time() - cpu, 4),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-    }

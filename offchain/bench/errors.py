@@ -1,0 +1,9 @@
+"""What can go wrong in measuring."""
+
+from __future__ import annotations
+
+__all__ = ["BenchError"]
+
+
+class BenchError(Exception):
+    """A peer is missing, can't do a stage or gives another answer, or a measured process failed."""

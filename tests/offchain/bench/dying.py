@@ -1,0 +1,6 @@
+"""A measured program that the system ends."""
+
+import os
+import signal
+
+os.kill(os.getpid(), signal.SIGKILL)
