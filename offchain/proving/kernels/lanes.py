@@ -2,10 +2,11 @@
 
 In the IFMA build WIDTH is 16 and the product Montgomery's for RADIX = 2^260; in the others a value of lanes is a single
 element of `offchain.proving.kernels.field`, and RADIX 2^256. A kernel that obeys the stricter rules of
-`offchain.proving.kernels.ifma` (sums grow; b < 4p in a - b; `reduced` before `store_lanes`) is right in all of them.
+`offchain.proving.kernels.ifma` (sums grow; b < 4p in a - b; `reduced` before they are stored) is right in all of them.
 
-Places are WIDTH indices of rows of an array uint64[n, 4 m]; a column counts elements in a row. Where an end is given
-no place goes beyond it: the last lanes then repeat the last row, and write the same there.
+Places are WIDTH indices of rows: of uint64[n, 4] for Fr, of points uint64[n, 8] for Fq, where the column is 0 for x and
+1 for y. Where an end is given no place goes beyond it: the last lanes then repeat the last row, and write the same
+there.
 
 The points of a curve keep their coordinates in Montgomery form for 2^256, in all builds, as files have them. So a
 product of two coordinates comes out divided by GAP^2 = RADIX / 2^256, which `stretch`, times GAP, sets right twice.

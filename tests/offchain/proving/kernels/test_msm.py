@@ -20,6 +20,7 @@ from tests.offchain.proving.reference import (
     multiple,
     negate,
     points_to_words,
+    small_points,
     sum_of,
     words,
     words_to_points,
@@ -328,3 +329,13 @@ def test_msm__arguments__stay_as_they_are(points: np.ndarray) -> None:
     msm(points[:64], scalars)
     assert np.array_equal(points[:64], before[0])
     assert np.array_equal(scalars, before[1])
+
+
+def test_sum_by_key__sums_just_above_twice_q__are_canonical() -> None:
+    """x of 2 Q and little more, where the lanes leave it: what comes next takes less than 2 Q."""
+    for k, point in enumerate(small_points(8)):
+        first = multiple(1000 + k)
+        pair = points_to_words([first, sum_of([point, negate(first)])])
+        sums, keys = module._sum_by_key(pair, np.ones((1, 2), np.int32), 1)
+        assert np.array_equal(sums, points_to_words([point]))
+        assert keys.tolist() == [1]
