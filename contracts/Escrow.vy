@@ -3,8 +3,8 @@
 @title Escrow: one project, its terms, its money, its rounds
 @notice An owner funds a project. Aggregators accept it and one takes the turn with a stake, trainers enrol with a stake. Each
         round the trainers submit hashed commitments to their updates and then reveal them; the aggregator settles the round:
-        it proves the updates' Gram matrix, the policy turns that into contributions, and the reward is credited by them, all
-        in one transaction. The whole machine is drawn in docs/protocol.md.
+        it proves the updates' Gram matrix and the range of their entries, the policy turns that into contributions, and the
+        reward is credited by them, all in one transaction. The whole machine is drawn in docs/protocol.md.
 
         Who may call what stands over each group of functions. Nobody is privileged: no admin, no upgrade, no pause.
 
@@ -16,7 +16,7 @@
         goes to those who delivered. (2) Once a round has reached scoring, its reward never goes back to the owner, but for
         rounding and after a slash that nobody took over.
 
-        What it trusts: the verifiers, fixed in the implementation. The policy is the owner's choice and costs only its
+        What it trusts: the verifier, fixed in the implementation. The policy is the owner's choice and costs only its
         owner if it fails. The token is the owner's choice too: parties look at it before they join.
 @dev    Each project is a minimal proxy of one implementation. Money inside moves between accounts of one ledger; tokens move in
         `initialize`, `take_turn`, `enrol` and `withdraw`, nowhere else. pot, bond and stake follow from the state and are not
@@ -25,8 +25,8 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IEscrow
-from interfaces import IGramVerifier
 from interfaces import IPolicy
+from interfaces import IRoundVerifier
 from interfaces import ITermLimits
 from modules import bn254
 from modules import ledger
@@ -49,7 +49,7 @@ MAX_AGGREGATORS: constant(uint256) = 8
 MAX_ROUNDS: constant(uint256) = 64      # bits of the mask of settled rounds
 
 TERM_LIMITS: public(immutable(address))
-GRAM_VERIFIER: public(immutable(address))
+VERIFIER: public(immutable(address))
 
 
 owner: public(address)
@@ -63,18 +63,16 @@ _machine: uint256                                # a packed machine.Machine
 
 
 @deploy
-def __init__(term_limits: address, gram_verifier: address):
+def __init__(term_limits: address, verifier: address):
     """
-    @notice The contracts that every project of this implementation relies on. The range verifier will stand beside them.
+    @notice The contracts that every project of this implementation relies on.
     """
     assert term_limits.is_contract, "escrow: no term limits"
     TERM_LIMITS = term_limits
-    assert staticcall IGramVerifier(gram_verifier).srs_size() != 0, "escrow: no verifier"
-    GRAM_VERIFIER = gram_verifier
+    assert staticcall IRoundVerifier(verifier).srs_size() != 0, "escrow: no verifier"
+    VERIFIER = verifier
     # the implementation itself is nobody's project
-    m: machine.Machine = empty(machine.Machine)
-    m.state = machine.CLOSED
-    self._machine = machine._pack(m)
+    self._machine = machine.CLOSED
 
 
 # --- owner ---------------------------------------------------------------------------------------------------
@@ -89,13 +87,13 @@ def initialize(owner: address, terms: IEscrow.Terms):
     """
     assert self._machine == 0, "escrow: exists already"
     assert owner != empty(address), "escrow: no owner"
-    srs_size: uint256 = staticcall IGramVerifier(GRAM_VERIFIER).srs_size()
+    srs_size: uint256 = staticcall IRoundVerifier(VERIFIER).srs_size()
     assert staticcall ITermLimits(TERM_LIMITS).check(terms, srs_size), "escrow: unsound terms"
     m: machine.Machine = empty(machine.Machine)
     m.state = machine.ACCEPTING
     m.d1 = block.timestamp + terms.accept_window
     m.d2 = m.d1 + terms.enrol_window
-    self._machine = machine._pack(m)
+    self._save(m)
     self.owner = owner
     self.terms = terms
     self.rate = terms.rate
@@ -110,13 +108,13 @@ def reject():
     """
     @notice The owner says that the last aggregate is not to be had. It costs both sides one fee, so neither gains by lying.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert msg.sender == self.owner, "escrow: not the owner"
     assert m.state == machine.HANDOVER, "escrow: not in handover"
     assert block.timestamp <= m.d1, "escrow: too late to reject"
     lost: uint256 = ledger.pending + self.terms.round_fee
     m.state = machine.CLOSED
-    self._machine = machine._pack(m)
+    self._save(m)
     ledger._forgo()
     ledger._sink(self.terms.round_fee)
     log IEscrow.Rejected(sunk=lost)
@@ -131,14 +129,14 @@ def accept(key: bytes32):
     """
     @notice A listed aggregator agrees to aggregate; payloads are sealed to its key.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert m.state == machine.ACCEPTING, "escrow: not accepting"
     assert block.timestamp <= m.d1, "escrow: too late to accept"
-    assert key != empty(bytes32), "escrow: no key"
+    self._check_key(key)
     bit: uint256 = 1 << (self._aggregator_number(msg.sender) - 1)
     assert m.accepted & bit == 0, "escrow: accepted already"
     m.accepted |= bit
-    self._machine = machine._pack(m)
+    self._save(m)
     self.sealing_keys[msg.sender] = key
     log IEscrow.Accepted(aggregator=msg.sender, key=key)
 
@@ -149,7 +147,7 @@ def take_turn():
     """
     @notice An aggregator becomes the current one, with a stake. Whoever lost a turn can't take another.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert m.current == 0, "escrow: turn is taken"
     assert m.state == machine.ACCEPTING or m.state == machine.ROUNDS, "escrow: no turn to take"
     assert block.timestamp <= (m.d1 if m.state == machine.ACCEPTING else m.d3), "escrow: too late to take the turn"
@@ -163,7 +161,7 @@ def take_turn():
         m.d3 = score_by
     elif m.state == machine.ROUNDS:
         m = self._begin_round(m)
-    self._machine = machine._pack(m)
+    self._save(m)
     self._receive(self.terms.token, msg.sender, stake)
 
 
@@ -173,8 +171,9 @@ def settle(
     excluded: uint256,
     commitments: DynArray[uint256[2], MAX_ROWS],
     gram: DynArray[int256, MAX_GRAM],
-    proof: IGramVerifier.GramProof,
-    hint: uint256,
+    gram_proof: IRoundVerifier.GramProof,
+    range_proof: IRoundVerifier.RangeProof,
+    hints: uint256[2],
     cid: bytes32,
 ):
     """
@@ -183,12 +182,13 @@ def settle(
            with it, and a part of the fee.
     @param commitments Of the other rows, in seat order, as they were delivered.
     @param gram Upper triangle of the rows' Gram matrix.
+    @param hints For the verifier of the two proofs.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     self._check_scoring(m, excluded)
     assert machine._count(excluded) <= self.terms.max_excluded, "escrow: too many excluded"
-    assert cid != empty(bytes32), "escrow: no cid"
+    self._check_cid(cid)
 
     # the rows are the updates that the round collected
     rows: uint256 = m.delivered & ~excluded
@@ -197,16 +197,14 @@ def settle(
     trainers: DynArray[address, MAX_ROWS] = []
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
         trainer: address = ledger.members[seats[i]]
-        assert self._hash(m.round, trainer, commitments[i]) == self.hashes[seats[i]], "escrow: wrong commitment"
+        self._check_opening(m.round, seats[i], trainer, commitments[i])
         trainers.append(trainer)
 
     # the numbers are true of them
     context: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender))
-    assert staticcall IGramVerifier(GRAM_VERIFIER).verify(
-        context, self.terms.dimension, commitments, gram, proof, hint
-    ), "escrow: proof refused"
-    # The range proof belongs here: over the same commitments, in the same context. Until then an aggregator that colludes with
-    # a trainer can commit to entries that wrap around in the field.
+    assert staticcall IRoundVerifier(VERIFIER).verify(
+        context, self.terms.dimension, self.terms.bits, commitments, gram, gram_proof, range_proof, hints
+    ), "escrow: proofs refused"
 
     # what they mean
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
@@ -214,11 +212,9 @@ def settle(
     outcome, failed = policies._ask(
         self.terms.policy, self.terms.policy_gas, self.terms.params, len(seats), gram, self.rate
     )
-    aggregate: uint256[2] = [0, 0]
+    aggregate: uint256[2] = staticcall IRoundVerifier(VERIFIER).weighted_sum(commitments, outcome.weights)
     total: uint256 = 0
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        if outcome.weights[i] != 0:
-            aggregate = ecadd(aggregate, ecmul(commitments[i], outcome.weights[i]))
         total += outcome.contributions[i]
 
     # the money
@@ -268,7 +264,7 @@ def settle(
         rate=outcome.next_rate,
     )
     ledger._miss(m.round, m.active & ~rows, self.terms.trainer_part)
-    self._machine = machine._pack(self._next_round(m))
+    self._save(self._next_round(m))
 
 
 @external
@@ -278,7 +274,7 @@ def void(excluded: uint256):
     @notice The current aggregator gives the round up, because more payloads are unusable than it may exclude. It costs it
             a part for each and its turn; the round's reward is sunk.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     self._check_scoring(m, excluded)
     count: uint256 = machine._count(excluded)
     assert count > self.terms.max_excluded, "escrow: too few excluded to void"
@@ -301,7 +297,7 @@ def void(excluded: uint256):
         refunded=fee,
     )
     ledger._miss(m.round, m.active & ~(m.delivered & ~excluded), self.terms.trainer_part)
-    self._machine = machine._pack(self._next_round(m))
+    self._save(self._next_round(m))
 
 
 @external
@@ -311,10 +307,10 @@ def republish(round: uint256, cid: bytes32):
     @notice An accepted aggregator names another copy of a settled round's aggregate. It moves nothing: members check the
             content against the round's commitment.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     self._accepted_number(m)
     assert round < MAX_ROUNDS and (self.settled >> round) & 1 == 1, "escrow: round not settled"
-    assert cid != empty(bytes32), "escrow: no cid"
+    self._check_cid(cid)
     log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
 
 
@@ -328,14 +324,14 @@ def enrol(key: bytes32):
     @notice Takes a seat, with one part at stake for each round. The last seat starts the first round.
     @param key To which the project's model is sealed.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert m.state == machine.ACCEPTING or m.state == machine.ENROLLING, "escrow: not enrolling"
     assert m.current != 0, "escrow: no aggregator"
     # all aggregators' keys are known before anyone joins
     if m.state == machine.ACCEPTING and block.timestamp <= m.d1:
         assert machine._count(m.accepted) == len(self.terms.aggregators), "escrow: still accepting"
     assert block.timestamp <= m.d2, "escrow: too late to enrol"
-    assert key != empty(bytes32), "escrow: no key"
+    self._check_key(key)
     seat: uint256 = machine._count(m.active)  # nobody leaves before the first round
     assert seat < self.terms.seats, "escrow: no seat free"
     account: ledger.Account = ledger._load(msg.sender)
@@ -354,7 +350,7 @@ def enrol(key: bytes32):
     if seat + 1 == self.terms.seats:
         m.state = machine.ROUNDS
         m = self._begin_round(m)
-    self._machine = machine._pack(m)
+    self._save(m)
     self._receive(self.terms.token, msg.sender, stake)
 
 
@@ -365,11 +361,11 @@ def submit(hash: bytes32):
     @notice Submits the hash of a commitment, and nothing else, so that nobody can copy or combine what others commit to.
     @param hash keccak(abi.encode(chain id, this address, round, sender, commitment))
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     seat: uint256 = self._collecting_seat(m)
     assert hash != empty(bytes32), "escrow: no hash"
     m.submitted |= 1 << seat
-    self._machine = machine._pack(m)
+    self._save(m)
     self.hashes[seat] = hash
     log IEscrow.Submitted(round=m.round, trainer=msg.sender, seat=seat, hash=hash)
 
@@ -380,7 +376,7 @@ def leave():
     """
     @notice Gives up a seat for good, before submitting. It costs one part, or nothing if the last round was not settled.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     seat: uint256 = self._collecting_seat(m)
     account: ledger.Account = ledger._load(msg.sender)
     free: bool = m.round > 0 and (self.settled >> (m.round - 1)) & 1 == 0
@@ -393,7 +389,7 @@ def leave():
     ledger._store(msg.sender, account)
     ledger._sink(forfeited)
     m.active &= ~(1 << seat)
-    self._machine = machine._pack(m)
+    self._save(m)
     log IEscrow.Left(trainer=msg.sender, round=m.round, seat=seat, returned=returned, forfeited=forfeited)
 
 
@@ -404,17 +400,17 @@ def deliver(commitment: uint256[2], cid: bytes32):
     @notice Reveals the commitment that was submitted, and the CID of the sealed payload. The payload's bytes reach the store
             only once scoring has begun.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert self._phase(m) == machine.DELIVERING, "escrow: not delivering"
     seat: uint256 = self._seat_of(msg.sender)
     assert (m.submitted >> seat) & 1 == 1, "escrow: nothing submitted"
     assert (m.delivered >> seat) & 1 == 0, "escrow: delivered already"
-    assert self._hash(m.round, msg.sender, commitment) == self.hashes[seat], "escrow: wrong commitment"
+    self._check_opening(m.round, seat, msg.sender, commitment)
     assert commitment[0] != 0 or commitment[1] != 0, "escrow: commitment is the identity"
     bn254._check(commitment)
-    assert cid != empty(bytes32), "escrow: no cid"
+    self._check_cid(cid)
     m.delivered |= 1 << seat
-    self._machine = machine._pack(m)
+    self._save(m)
     log IEscrow.Delivered(round=m.round, trainer=msg.sender, seat=seat, commitment=commitment, cid=cid)
 
 
@@ -427,12 +423,12 @@ def start():
     """
     @notice Starts the first round when enrolment is over and enough have enrolled.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert m.state == machine.ENROLLING, "escrow: not enrolling"
     assert block.timestamp > m.d2, "escrow: too early to start"
     assert machine._count(m.active) >= self.terms.min_rows, "escrow: too few trainers"
     m.state = machine.ROUNDS
-    self._machine = machine._pack(self._begin_round(m))
+    self._save(self._begin_round(m))
 
 
 @external
@@ -442,7 +438,7 @@ def slash():
     @notice Ends the turn of an aggregator that missed its deadline: its stake goes to those who delivered, and another
             aggregator may take over the round, with their payloads.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert self._phase(m) == machine.SCORING, "escrow: not scoring"
     assert block.timestamp > m.d3, "escrow: too early to slash"
     aggregator: address = self.terms.aggregators[m.current - 1]
@@ -458,7 +454,7 @@ def slash():
     m.current = 0
     m.in_scoring = 1
     m.d3 = block.timestamp + self.terms.score_window
-    self._machine = machine._pack(m)
+    self._save(m)
     log IEscrow.Slashed(round=m.round, aggregator=aggregator, delivered=m.delivered, share=share, sunk=dust, take_by=m.d3)
 
 
@@ -469,7 +465,7 @@ def fail():
     @notice Ends a round that too few submitted to, or delivered to. Nobody's update could be read, so the owner has its
             reward and fee back.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert self._phase(m) == machine.FAILED, "escrow: round has not failed"
     refunded: uint256 = self.terms.round_reward + self.terms.round_fee
     present: uint256 = m.delivered
@@ -483,7 +479,7 @@ def fail():
     ledger._credit(self.owner, refunded)
     log IEscrow.Failed(round=m.round, submitted=m.submitted, delivered=m.delivered, refunded=refunded)
     ledger._miss(m.round, m.active & ~present, self.terms.trainer_part)
-    self._machine = machine._pack(self._next_round(m))
+    self._save(self._next_round(m))
 
 
 @external
@@ -492,7 +488,7 @@ def finish():
     """
     @notice Ends a project that can't go on: nobody took the turn, or too few trainers are left.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     stuck: bool = False
     if m.state == machine.ACCEPTING and m.current == 0:
         stuck = block.timestamp > m.d1
@@ -505,7 +501,7 @@ def finish():
         elif phase == machine.COLLECTING:
             stuck = machine._count(m.active) < self.terms.min_rows
     assert stuck, "escrow: project can go on"
-    self._machine = machine._pack(self._end(m))
+    self._save(self._end(m))
 
 
 @external
@@ -514,11 +510,11 @@ def confirm():
     """
     @notice Ends the handover: by the owner at any time, by anyone after the deadline.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     assert m.state == machine.HANDOVER, "escrow: not in handover"
     assert msg.sender == self.owner or block.timestamp > m.d1, "escrow: handover not over"
     m.state = machine.CLOSED
-    self._machine = machine._pack(m)
+    self._save(m)
     bond: uint256 = self.terms.round_fee
     ledger._acknowledge()
     ledger._credit(self.owner, bond)
@@ -538,7 +534,7 @@ def withdraw(to: address) -> uint256:
     amount: uint256 = account.due
     parts: uint256 = 0
     if account.parts != 0:
-        state: uint256 = machine._unpack(self._machine).state
+        state: uint256 = self._load().state
         if state == machine.HANDOVER or state == machine.CLOSED:
             parts = account.parts * self.terms.trainer_part
             amount += parts
@@ -560,7 +556,7 @@ def status() -> IEscrow.Status:
     """
     @notice Where the project stands now.
     """
-    m: machine.Machine = machine._unpack(self._machine)
+    m: machine.Machine = self._load()
     phase: uint256 = self._phase(m)
     deadline: uint256 = m.d1
     if phase == machine.ENROLLING or phase == machine.DELIVERING:
@@ -592,7 +588,7 @@ def pot() -> uint256:
     """
     @notice Reward and fee of the running and all later rounds.
     """
-    return self._pot(machine._unpack(self._machine))
+    return self._pot(self._load())
 
 
 @external
@@ -601,7 +597,7 @@ def bond() -> uint256:
     """
     @notice What the owner has at stake until the handover is over: one fee.
     """
-    state: uint256 = machine._unpack(self._machine).state
+    state: uint256 = self._load().state
     return 0 if state == 0 or state == machine.CLOSED else self.terms.round_fee
 
 
@@ -611,7 +607,7 @@ def stake() -> uint256:
     """
     @notice The current aggregator's.
     """
-    return self.terms.aggregator_stake if machine._unpack(self._machine).current != 0 else 0
+    return self.terms.aggregator_stake if self._load().current != 0 else 0
 
 
 # --- guards --------------------------------------------------------------------------------------------------
@@ -681,11 +677,39 @@ def _accepted_number(m: machine.Machine) -> uint256:
 
 @internal
 @view
-def _hash(round: uint256, trainer: address, commitment: uint256[2]) -> bytes32:
+def _check_opening(round: uint256, seat: uint256, trainer: address, commitment: uint256[2]):
     """
-    @notice What a trainer submits. Its own address is in it, so a copied hash can't be opened by anyone else.
+    @notice That this is what the trainer submitted the hash of. Its own address is in it, so a copied hash can't be opened by
+            anyone else.
     """
-    return keccak256(abi_encode(chain.id, self, round, trainer, commitment))
+    hash: bytes32 = keccak256(abi_encode(chain.id, self, round, trainer, commitment))
+    assert hash == self.hashes[seat], "escrow: wrong commitment"
+
+
+@internal
+@pure
+def _check_key(key: bytes32):
+    assert key != empty(bytes32), "escrow: no key"
+
+
+@internal
+@pure
+def _check_cid(cid: bytes32):
+    assert cid != empty(bytes32), "escrow: no cid"
+
+
+# --- the machine ---------------------------------------------------------------------------------------------
+
+
+@internal
+@view
+def _load() -> machine.Machine:
+    return machine._unpack(self._machine)
+
+
+@internal
+def _save(m: machine.Machine):
+    self._machine = machine._pack(m)
 
 
 # --- moves of the machine: they take it, and the caller stores what they return ---------------------------------

@@ -53,7 +53,7 @@ def default_terms(token: Any, policy: Any, aggregators: list[Any]) -> dict[str, 
         "score_window": 500,
         "handover_window": 600,
         "dimension": 64,
-        "bits": 16,
+        "bits": 11,
         "quantum": 1 << 44,
         "rate": ONE // 10,
         "policy": policy.address,
@@ -292,15 +292,16 @@ class ProjectDriver:
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
     def settle_arguments(self, excluded: Iterable[int] = ()) -> dict[str, Any]:
-        """With a proof that the mock verifier takes for good."""
+        """With proofs that the mock verifier takes for good."""
         excluded = mask(excluded)
         rows = [seat for seat in range(32) if (self.status.delivered & ~excluded) >> seat & 1]
         return {
             "excluded": excluded,
             "commitments": [self.commitment_of(seat) for seat in rows],
             "gram": [1] * (len(rows) * (len(rows) + 1) // 2),
-            "proof": EMPTY_PROOF,
-            "hint": 0,
+            "gram_proof": EMPTY_GRAM_PROOF,
+            "range_proof": EMPTY_RANGE_PROOF,
+            "hints": [0, 0],
             "cid": keccak(text="aggregate"),
         }
 
@@ -317,7 +318,7 @@ class ProjectDriver:
         return self.settle()
 
 
-EMPTY_PROOF = {
+EMPTY_GRAM_PROOF = {
     "mask": (0, 0),
     "cross": [],
     "mask_norm": 0,
@@ -329,6 +330,22 @@ EMPTY_PROOF = {
     "t_z": 0,
     "t_zinv": 0,
     "h_z": 0,
+    "w": (0, 0),
+    "l": (0, 0),
+}
+EMPTY_RANGE_PROOF = {
+    "multiplicities": (0, 0),
+    "inverses": [],
+    "mask": (0, 0),
+    "table": (0, 0),
+    "mask_constant": 0,
+    "positive": (0, 0),
+    "negative": (0, 0),
+    "f_zeta": [],
+    "v_opp": [],
+    "g_zeta": 0,
+    "m_zeta": 0,
+    "positive_zeta": 0,
     "w": (0, 0),
     "l": (0, 0),
 }

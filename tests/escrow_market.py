@@ -18,7 +18,16 @@ from eth_utils import keccak
 from py_ecc.bn128 import G1, multiply
 
 from tests.escrow_books import books_of, check_invariants, read_books
-from tests.escrow_driver import EMPTY_PROOF, ONE, Parties, ProjectDriver, default_terms, mask, outcome_bytes
+from tests.escrow_driver import (
+    EMPTY_GRAM_PROOF,
+    EMPTY_RANGE_PROOF,
+    ONE,
+    Parties,
+    ProjectDriver,
+    default_terms,
+    mask,
+    outcome_bytes,
+)
 from tests.escrow_node import Node
 from tests.property.escrow_model import EscrowModel, Refused
 
@@ -299,7 +308,7 @@ class Market(Node):
         if not genuine:
             commitments = commitments[1:] + commitments[:1]
         gram = [1] * (len(rows) * (len(rows) + 1) // 2)
-        return mask(excluded), commitments, gram, EMPTY_PROOF, 0, CID
+        return mask(excluded), commitments, gram, EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], CID
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ class GramCase:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """The arguments of `GramVerifier.verify`, in order."""
+        """The arguments of `GramProtocolMock.verify`, in order."""
         return self.context, self.dimension, self.commitments, self.gram, self.proof, self.hint
 
     def with_proof(self, **fields: Any) -> GramCase:
@@ -79,15 +79,15 @@ def zero_case(like: GramCase, rows: int) -> GramCase:
 def challenge_z(case: GramCase) -> int:
     """z, from the protocol's transcript."""
     proof = case.proof
-    key = _digest(["bytes32", "uint256", "uint256[4]"], [DOMAIN, TAIL, case.tau_g2])
-    state = _digest(
+    key = digest(["bytes32", "uint256", "uint256[4]"], [DOMAIN, TAIL, case.tau_g2])
+    state = digest(
         ["bytes32", "bytes32", "uint256", "uint256[2][]", "int256[]"],
         [key, case.context, case.dimension, case.commitments, case.gram],
     )
-    state = _digest(
+    state = digest(
         ["bytes32", "uint256[2]", "uint256[]", "uint256"], [state, proof["mask"], proof["cross"], proof["mask_norm"]]
     )
-    state = _digest(["bytes32", *["uint256[2]"] * 3], [state, proof["t"], proof["h"], proof["r"]])
+    state = digest(["bytes32", *["uint256[2]"] * 3], [state, proof["t"], proof["h"], proof["r"]])
     return int.from_bytes(state, "big") % P
 
 
@@ -96,24 +96,31 @@ def hint_of(z: int) -> int:
 
 
 def _case(vector: dict[str, Any]) -> GramCase:
-    proof = {field: _numbers(value) for field, value in vector["proof"].items()}
-    return GramCase(
+    return case_of(vector, vector["proof"])
+
+
+def case_of(vector: dict[str, Any], proof: dict[str, Any]) -> GramCase:
+    """The case of a vector, with one of its proofs."""
+    values = {field: numbers(value) for field, value in proof.items()}
+    case = GramCase(
         name=vector["name"],
-        tau_g2=_numbers(vector["tau_g2"]),
+        tau_g2=numbers(vector["tau_g2"]),
         srs_size=vector["srs_size"],
         context=bytes.fromhex(vector["context"].removeprefix("0x")),
         dimension=vector["dimension"],
-        commitments=[_numbers(point) for point in vector["commitments"]],
+        commitments=[numbers(point) for point in vector["commitments"]],
         gram=[int(entry) for entry in vector["gram"]],
-        proof=proof | {"cross": list(proof["cross"])},
-        hint=int(vector["hint"], 0),
+        proof=values | {"cross": list(values["cross"])},
+        hint=0,
     )
+    return replace(case, hint=int(vector["hint"], 0)) if "hint" in vector else case.with_right_hint()
 
 
-def _numbers(value: Any) -> Any:
+def numbers(value: Any) -> Any:
     """Hexadecimal to integers; lists become tuples."""
-    return int(value, 0) if isinstance(value, str) else tuple(_numbers(item) for item in value)
+    return int(value, 0) if isinstance(value, str) else tuple(numbers(item) for item in value)
 
 
-def _digest(types: list[str], values: list[Any]) -> bytes:
+def digest(types: list[str], values: list[Any]) -> bytes:
+    """keccak256 of the ABI encoding."""
     return keccak(encode(types, values))

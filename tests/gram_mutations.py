@@ -63,14 +63,15 @@ def _all_mutations(case: GramCase) -> Iterator[tuple[str, GramCase, Rule]]:
 
 def _of_points(case: GramCase) -> Iterator[tuple[str, GramCase, Rule]]:
     for field in POINTS:
-        for name, point, rule in _wrong_points(case.proof[field]):
+        for name, point, rule in wrong_points(case.proof[field]):
             yield f"{field} {name}", case.with_proof(**{field: point}), rule
     for i in (0, len(case.commitments) - 1):
-        for name, point, rule in _wrong_points(case.commitments[i]):
-            yield f"commitment {i} {name}", replace(case, commitments=_put(case.commitments, i, point)), rule
+        for name, point, rule in wrong_points(case.commitments[i]):
+            yield f"commitment {i} {name}", replace(case, commitments=put(case.commitments, i, point)), rule
 
 
-def _wrong_points(point: Point) -> Iterator[tuple[str, Point, Rule]]:
+def wrong_points(point: Point) -> Iterator[tuple[str, Point, Rule]]:
+    """What may stand in place of a point that is not the identity, and the rule that it breaks."""
     x, y = point
     doubled = bn128.double((bn128.FQ(x), bn128.FQ(y)))
     yield "doubled", (int(doubled[0]), int(doubled[1])), Rule.PAIRING
@@ -91,15 +92,16 @@ def _wrong_points(point: Point) -> Iterator[tuple[str, Point, Rule]]:
 
 def _of_scalars(case: GramCase) -> Iterator[tuple[str, GramCase, Rule]]:
     for field in SCALARS:
-        for name, value, rule in _wrong_scalars(case.proof[field]):
+        for name, value, rule in wrong_scalars(case.proof[field]):
             yield f"{field} {name}", case.with_proof(**{field: value}), rule
     cross = case.proof["cross"]
     for i in (0, len(cross) - 1):
-        for name, value, rule in _wrong_scalars(cross[i]):
-            yield f"cross {i} {name}", case.with_proof(cross=_put(cross, i, value)), rule
+        for name, value, rule in wrong_scalars(cross[i]):
+            yield f"cross {i} {name}", case.with_proof(cross=put(cross, i, value)), rule
 
 
-def _wrong_scalars(value: int) -> Iterator[tuple[str, int, Rule]]:
+def wrong_scalars(value: int) -> Iterator[tuple[str, int, Rule]]:
+    """What may stand in place of a scalar that is not 0, and the rule that it breaks."""
     yield "+ 1", (value + 1) % P, Rule.PAIRING
     yield "- 1", (value - 1) % P, Rule.PAIRING
     yield "negated", P - value, Rule.PAIRING
@@ -126,9 +128,9 @@ def _of_gram(case: GramCase) -> Iterator[tuple[str, GramCase, Rule]]:
             ("largest word", 2**255 - 1, Rule.ENTRY),
             ("smallest word", -(2**255), Rule.ENTRY),
         ):
-            yield f"gram {k} {name}", replace(case, gram=_put(case.gram, k, value)), rule
+            yield f"gram {k} {name}", replace(case, gram=put(case.gram, k, value)), rule
     # one off in two places, so that the sum of all entries stays
-    shifted = _put(_put(case.gram, 0, case.gram[0] + 1), -1, case.gram[-1] - 1)
+    shifted = put(put(case.gram, 0, case.gram[0] + 1), -1, case.gram[-1] - 1)
     yield "gram shifted along the diagonal", replace(case, gram=shifted), Rule.PAIRING
     yield "gram reversed", replace(case, gram=case.gram[::-1]), Rule.PAIRING
 
@@ -188,7 +190,7 @@ def _of_context_and_hint(case: GramCase) -> Iterator[tuple[str, GramCase, Rule]]
         yield f"hint {name}", replace(case, hint=hint), rule
 
 
-def _put(values: list[Any], index: int, value: Any) -> list[Any]:
+def put(values: list[Any], index: int, value: Any) -> list[Any]:
     changed = list(values)
     changed[index] = value
     return changed

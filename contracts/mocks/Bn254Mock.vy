@@ -46,3 +46,15 @@ def multiply(point: uint256[2], scalar: uint256) -> uint256[2]:
 @pure
 def constants() -> (uint256, uint256, uint256[2], uint256[4]):
     return bn254.P, bn254.Q, bn254.G1, bn254.MINUS_G2
+
+
+@external
+@pure
+def negate(point: uint256[2]) -> uint256[2]:
+    return bn254._negate(point)
+
+
+@external
+@view
+def weighted_sum(points: DynArray[uint256[2], 32], weights: uint256[32]) -> uint256[2]:
+    return bn254._weighted_sum(points, weights)

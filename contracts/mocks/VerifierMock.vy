@@ -2,9 +2,10 @@
 """
 @title A verifier that accepts what it is told to: the escrow's own rules are tested without proofs
 """
-from ..interfaces import IGramVerifier
+from ..interfaces import IRoundVerifier
+from ..modules import bn254
 
-implements: IGramVerifier
+implements: IRoundVerifier
 
 srs_size: public(uint256)
 refuses: public(bool)
@@ -37,13 +38,23 @@ def set_statement(statement: bytes32):
 def verify(
     context: bytes32,
     dimension: uint256,
+    bits: uint256,
     commitments: DynArray[uint256[2], 32],
     gram: DynArray[int256, 528],
-    proof: IGramVerifier.GramProof,
-    hint: uint256,
+    gram_proof: IRoundVerifier.GramProof,
+    range_proof: IRoundVerifier.RangeProof,
+    hints: uint256[2],
 ) -> bool:
     assert self.context == empty(bytes32) or self.context == context, "mock: another context"
     if self.statement != empty(bytes32):
-        statement: bytes32 = keccak256(abi_encode(dimension, commitments, gram, proof, hint))
+        statement: bytes32 = keccak256(
+            abi_encode(dimension, bits, commitments, gram, gram_proof, range_proof, hints)
+        )
         assert self.statement == statement, "mock: another statement"
     return not self.refuses
+
+
+@external
+@view
+def weighted_sum(commitments: DynArray[uint256[2], 32], weights: uint256[32]) -> uint256[2]:
+    return bn254._weighted_sum(commitments, weights)

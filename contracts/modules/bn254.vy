@@ -21,6 +21,7 @@ MINUS_G2: constant(uint256[4]) = [
     13392588948715843804641432497768002650278120570034223513918757245338268106653,
 ]
 
+MAX_POINTS: constant(uint256) = 32  # of a sum: rows of a proof
 MODEXP: constant(address) = 0x0000000000000000000000000000000000000005
 PAIRING: constant(address) = 0x0000000000000000000000000000000000000008
 WORD: constant(uint256) = 32
@@ -38,6 +39,30 @@ def _check(point: uint256[2]):
     assert max(x, y) < Q, "bn254: coordinate not canonical"
     cubic: uint256 = uint256_addmod(uint256_mulmod(uint256_mulmod(x, x, Q), x, Q), 3, Q)
     assert uint256_mulmod(y, y, Q) == cubic or (x | y) == 0, "bn254: not on the curve"
+
+
+@internal
+@pure
+def _negate(point: uint256[2]) -> uint256[2]:
+    """
+    @dev For a point that was checked: only the identity has y = 0, and stays what it is.
+    """
+    return [point[0], unsafe_sub(Q, point[1]) if point[1] != 0 else 0]
+
+
+@internal
+@view
+def _weighted_sum(points: DynArray[uint256[2], MAX_POINTS], weights: uint256[MAX_POINTS]) -> uint256[2]:
+    """
+    @dev sum_i weights_i points_i. Reverts unless each point passes `_check`. No weight has to be below P.
+    """
+    total: uint256[2] = [0, 0]
+    for i: uint256 in range(len(points), bound=MAX_POINTS):
+        point: uint256[2] = points[i]
+        self._check(point)
+        if weights[i] != 0:
+            total = ecadd(total, ecmul(point, weights[i]))
+    return total
 
 
 @internal

@@ -14,7 +14,7 @@ from offchain.proving.parameters import TAIL, P
 
 __all__ = ["CONTEXT", "ONE_ROW", "SCALARS", "STAGES", "Case", "random_scalars", "random_tails", "random_updates"]
 
-STAGES = ("commit", "gram", "prove", "verify", "msm", "transform", "product")
+STAGES = ("commit", "gram", "prove", "range", "verify", "msm", "transform", "product")
 ONE_ROW = ("commit", "msm", "transform", "product")  # these stages work on one
 SCALARS = ("full", "int16")
 CONTEXT = b"\x01" * 32

@@ -13,8 +13,8 @@ from offchain.bench.case import CONTEXT, random_tails, random_updates
 from offchain.market.chain import contract_at, deploy_contract
 from offchain.market.terms import FIXED_ONE, QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
-from offchain.proving.gram import gram_matrix, prove
-from offchain.proving.transcript import hint
+from offchain.proving.gram import gram_matrix
+from offchain.proving.round import prove_round
 from offchain.scoring.policy import PolicyTerms
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -23,7 +23,7 @@ from offchain.training.registry import make_task
 
 __all__ = ["Synthetic", "measure_gas"]
 
-# What no verifier of n rows can do without: n + 6 multiplications and additions, a pairing check of two pairs.
+# What no verifier of n rows can do without: 2 n + 15 multiplications and additions, a pairing check of two pairs.
 MULTIPLICATION = 6_150
 PAIRING = 113_000
 DIMENSION = 275
@@ -79,21 +79,14 @@ def _most(receipts: Iterable[Any]) -> int:
 
 
 def _verifier_gas(stage: Stage, rows: int) -> dict[str, int]:
-    """Of a proof in a transaction of its own, and the least that any verifier of n rows takes."""
-    statement, proof = prove(stage.srs, CONTEXT, random_updates(rows, DIMENSION), random_tails(rows))
-    verifier = contract_at(stage.contracts.GramVerifier, stage.deployment.gram_verifier)
-    arguments = (
-        statement.context,
-        statement.dimension,
-        statement.commitments,
-        statement.gram,
-        proof.as_struct(),
-        hint(stage.srs.tau_g2, statement, proof),
-    )
+    """Of both proofs in a transaction of its own, and the least that any verifier of n rows takes."""
+    proof = prove_round(stage.srs, CONTEXT, random_updates(rows, DIMENSION), random_tails(rows), 16)
+    verifier = contract_at(stage.contracts.RoundVerifier, stage.deployment.verifier)
+    arguments = proof.arguments
     used = verifier.verify.transact(*arguments, sender=stage.deployer).gas_used
     data = bytes(verifier.verify.encode_input(*arguments))
     calldata = 16 * len(data) - 12 * data.count(0)
-    return {"transaction": used, "floor": 21_000 + calldata + (rows + 6) * MULTIPLICATION + PAIRING}
+    return {"transaction": used, "floor": 21_000 + calldata + (2 * rows + 15) * MULTIPLICATION + PAIRING}
 
 
 def _policy_gas(stage: Stage, rows: int, terms: PolicyTerms) -> int:

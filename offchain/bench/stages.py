@@ -3,7 +3,8 @@
     commit     to one update
     gram       the Gram matrix of all rows
     prove      the same with its proof; the commitments are known
-    verify     that proof, in Python
+    range      the proof that all entries have 16 bits, commitments known
+    verify     the Gram proof, in Python
     msm        one multi-scalar multiplication, over a prefix of the SRS
     transform  one number-theoretic transform, of a size that is a power of two
     product    1,000 products in Fr of each of so many elements: what a product costs at best
@@ -34,6 +35,7 @@ from offchain.proving.kernels.lanes import WIDTH, load_fr_lanes, places, store_f
 from offchain.proving.kernels.msm import msm
 from offchain.proving.kernels.parallel import workers
 from offchain.proving.kernels.transform import transform
+from offchain.proving.range import prove_range
 from offchain.proving.srs import Srs
 from offchain.proving.verifier import verify
 
@@ -71,6 +73,12 @@ def _prove(case: Case) -> Callable[[], Any]:
     srs, updates, tails = _srs(case), random_updates(case.rows, case.dimension), random_tails(case.rows)
     commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
     return lambda: prove(srs, CONTEXT, updates, tails, commitments=commitments)
+
+
+def _range(case: Case) -> Callable[[], Any]:
+    srs, updates, tails = _srs(case), random_updates(case.rows, case.dimension), random_tails(case.rows)
+    commitments = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
+    return lambda: prove_range(srs, CONTEXT, updates, tails, 16, commitments=commitments)
 
 
 def _verify(case: Case) -> Callable[[], Any]:
@@ -115,6 +123,7 @@ _PREPARE = {
     "commit": _commit,
     "gram": _gram,
     "prove": _prove,
+    "range": _range,
     "verify": _verify,
     "msm": _msm,
     "transform": _transform,
@@ -128,7 +137,7 @@ _PREPARE = {
 def measure(case: Case) -> dict[str, Any]:
     """A case's figures, of this process after a run that isn't measured."""
     prepare = _PREPARE[case.stage]
-    if case.stage == "prove" and case.dimension > _LONG:
+    if case.stage in ("prove", "range") and case.dimension > _LONG:
         prepare(replace(case, dimension=_SHORT))()
         run = prepare(case)
     else:

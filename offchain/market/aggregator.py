@@ -1,4 +1,4 @@
-"""An aggregator: opens the payloads of a round, proves their Gram matrix, publishes the aggregate, and settles.
+"""An aggregator: opens the payloads of a round, proves their Gram matrix and range, publishes the aggregate, settles.
 
 It can't choose: which rows count is what trainers delivered, what they are worth is what the policy contract says of
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
@@ -20,9 +20,9 @@ from offchain.market.errors import MarketError
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.progress import stage
 from offchain.proving.commitment import commit
-from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.gram import gram_matrix
+from offchain.proving.round import RoundProof, prove_round
 from offchain.proving.srs import Srs
-from offchain.proving.transcript import hint
 from offchain.scoring.aggregate import aggregate
 from offchain.scoring.policy import Outcome, evaluate
 from offchain.storage.errors import PayloadError, SealingError, StoreError
@@ -65,6 +65,7 @@ class Aggregator:
         self.srs = srs
         self._policy = contract_at(contracts.RoundPolicy, project.terms.policy)
         self._key = SealingKey.generate()
+        self._proof: RoundProof | None = None  # the last one
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key."""
@@ -93,18 +94,10 @@ class Aggregator:
         published = self._publish(updates, opened.tails, outcome.weights)
 
         started = time.perf_counter()
-        context = self.project.context(status.round, str(self.account.address))
-        commitments = [delivery.commitment for delivery in rows]
-        statement, proof = prove(self.srs, context, updates, opened.tails, commitments=commitments, gram=gram)
+        proof = self._prove(status.round, opened, gram)
         prove_seconds = time.perf_counter() - started
         receipt = self.project.escrow.settle(
-            sum(1 << seat for seat in excluded),
-            statement.commitments,
-            statement.gram,
-            proof.as_struct(),
-            hint(self.srs.tau_g2, statement, proof),
-            published,
-            sender=self.account,
+            sum(1 << seat for seat in excluded), *proof.of_statement, published, sender=self.account
         )
         (event,) = receipt.decode_logs(self.project.escrow.Settled)
         return SettledRound(settlement_of(event), excluded, prove_seconds, receipt)
@@ -144,6 +137,18 @@ class Aggregator:
             logger.warning("seat %d, round %d: payload and commitment differ", delivery.seat, delivery.round)
             return None
         return payload
+
+    def _prove(self, round_: int, opened: _Opened, gram: list[int]) -> RoundProof:
+        """The round's proof: made once for the same rows, since each further one would open the updates further."""
+        context = self.project.context(round_, str(self.account.address))
+        commitments = tuple(delivery.commitment for delivery in opened.rows)
+        last = self._proof and (self._proof.statement.context, self._proof.statement.commitments)
+        if self._proof is None or last != (context, commitments):
+            bits = self.project.terms.bits
+            self._proof = prove_round(
+                self.srs, context, opened.updates, opened.tails, bits, commitments=commitments, gram=gram
+            )
+        return self._proof
 
     def _decide(self, rows: int, gram: list[int], rate: int) -> Outcome:
         """The outcome, by the same rules here and on chain: a difference is found before anything is sent."""

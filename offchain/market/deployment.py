@@ -15,7 +15,7 @@ __all__ = ["Deployment", "deploy"]
 class Deployment:
     """Addresses on one network."""
 
-    gram_verifier: str
+    verifier: str
     policy: str
     term_limits: str
     implementation: str
@@ -31,7 +31,7 @@ def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
     contracts: the Ape project, which knows the compiled contracts by name. Nobody is privileged in any of them, the
     deployer included. The verifier accepts proofs over this SRS alone.
     """
-    verifier = deploy_contract(account, contracts.GramVerifier, list(srs.tau_g2), srs.size)
+    verifier = deploy_contract(account, contracts.RoundVerifier, list(srs.tau_g2), srs.size)
     policy = deploy_contract(account, contracts.RoundPolicy)
     limits = deploy_contract(account, contracts.TermLimits)
     implementation = deploy_contract(account, contracts.Escrow, limits, verifier)

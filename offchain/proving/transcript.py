@@ -2,7 +2,7 @@
 
 The state after a round is keccak(abi.encode(state before, messages of the round)). It starts from the domain, the
 tail's length and the SRS, then the whole statement with its sizes; no challenge is drawn before all of that is bound.
-Prover and verifier share the class, and `contracts/GramVerifier.vy` computes the same.
+Prover and verifier share the class, and `contracts/modules/gram_protocol.vy` computes the same.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from offchain.proving.commitment import TAIL, Point
 from offchain.proving.kernels.field import P
 from offchain.proving.pairing import G2Point
 
-__all__ = ["Challenges", "GramProof", "GramStatement", "GramTranscript", "challenges", "dimension_is_sound", "hint"]
+__all__ = [
+    "Challenges",
+    "GramProof",
+    "GramStatement",
+    "GramTranscript",
+    "Transcript",
+    "challenges",
+    "dimension_is_sound",
+    "hint",
+]
 
 _DOMAIN = keccak(b"meed/gram-proof/1")
 
@@ -78,16 +87,27 @@ def dimension_is_sound(rows: int, dimension: int, srs_size: int) -> bool:
     return rows >= 1 and rows + 2 * TAIL <= dimension <= srs_size - 2 * TAIL
 
 
-class GramTranscript:
-    """One method a round, in this order."""
+class Transcript:
+    """The state, from a proof system's domain and the SRS on."""
 
-    def __init__(self, tau_g2: G2Point) -> None:
-        self._state = keccak(encode(["bytes32", "uint256", "uint256[4]"], [_DOMAIN, TAIL, tau_g2]))
+    def __init__(self, domain: bytes, tau_g2: G2Point) -> None:
+        self._state = keccak(encode(["bytes32", "uint256", "uint256[4]"], [domain, TAIL, tau_g2]))
 
     def _bind(self, types: list[str], values: Sequence[Any]) -> int:
         """Moves on to the next state, and returns it as a scalar."""
         self._state = keccak(encode(["bytes32", *types], [self._state, *values]))
         return int.from_bytes(self._state, "big") % P
+
+    def _numbered(self, number: int) -> bytes:
+        """A further value of the same state."""
+        return keccak(encode(["bytes32", "uint256"], [self._state, number]))
+
+
+class GramTranscript(Transcript):
+    """One method a round, in this order."""
+
+    def __init__(self, tau_g2: G2Point) -> None:
+        super().__init__(_DOMAIN, tau_g2)
 
     def bind_statement(self, statement: GramStatement) -> None:
         self._bind(
@@ -98,8 +118,7 @@ class GramTranscript:
     def bind_mask(self, mask: Point, cross: Sequence[int], mask_norm: int) -> list[int]:
         """alpha_1 .. alpha_n, of 128 bits."""
         self._bind(["uint256[2]", "uint256[]", "uint256"], [mask, cross, mask_norm])
-        rows = [keccak(encode(["bytes32", "uint256"], [self._state, i])) for i in range(len(cross))]
-        return [int.from_bytes(row[:16], "big") for row in rows]
+        return [int.from_bytes(self._numbered(i)[:16], "big") for i in range(len(cross))]
 
     def bind_polynomials(self, t: Point, h: Point, r: Point) -> int:
         """z, where they are evaluated."""

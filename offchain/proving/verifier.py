@@ -1,4 +1,4 @@
-"""The verifier of Gram proofs in Python: the same as `contracts/GramVerifier.vy`, for whoever has no contract at hand.
+"""The verifier of Gram proofs in Python, the same as `contracts/modules/gram_protocol.vy`: for whoever has no contract.
 
 a'(z), h(1/z), r(z) and r(1/z) follow from the opened values by the three identities (gram.py), so the batched opening
 of q = a + delta t + delta^2 h + delta^3 r at z and 1/z shows them all. Its line is the one through (z, q(z)) and

@@ -45,7 +45,7 @@ from offchain.proving.kernels.lanes import (
 )
 from offchain.proving.kernels.parallel import run, workers
 
-__all__ = ["msm"]
+__all__ = ["msm", "sums_by_key"]
 
 Keys = npt.NDArray[np.int32]
 Entries = npt.NDArray[np.int32]  # twice a row of the points, and 1 if the point counts negative
@@ -317,3 +317,22 @@ def msm(points: Words, scalars: Scalars) -> Words:
     out = np.empty(8, np.uint64)
     _join_windows(sums, windows, bits, out)
     return out
+
+
+def sums_by_key(points: Words, rows: npt.NDArray[np.uint16], count: int) -> list[tuple[Words, Keys]]:
+    """For each row of keys uint16[w, n] below `count`: (the sums of the points of equal key, their keys).
+
+    points: uint64[n, 8]. The sums, uint64[m, 8], are for `msm`: their coordinates aren't canonical. A key that no point
+    has doesn't come, others may come twice. A thread takes a row at a time.
+    """
+    if rows.shape != (len(rows), len(points)):
+        raise ValueError(f"{len(points)} points for keys of shape {rows.shape}")
+    sums: list[tuple[Words, Keys]] = [(points[:0], np.empty(0, np.int32))] * len(rows)
+
+    def sum_row(i: int) -> None:
+        keys_from_one = rows[i : i + 1].astype(np.int32) + 1
+        row_sums, keys = _sum_by_key(points, keys_from_one, count)
+        sums[i] = row_sums, keys - 1
+
+    run(sum_row, [(i,) for i in range(len(rows))])
+    return sums

@@ -1,7 +1,8 @@
 """Polynomials over Fr as coefficient arrays uint64[n, 4], lowest first.
 
     evaluate           f(x), by Horner's rule
-    divide_by_linear   (f(X) - f(x)) / (X - x), by Horner's rule
+    sum_suffixes       sum_j f_(k+j) x^j for all k, by Horner's rule
+    divide_by_linear   (f(X) - f(x)) / (X - x), the same but for k = 0
     autocorrelation    h_k = sum_j a_j a_(j+k) for k > 0, the upper half of f(X) f(1/X): by two transforms, not a double
                        loop, since the values of f(X) f(1/X) at the roots of unity are A_i A_-i
 
@@ -31,7 +32,7 @@ from offchain.proving.kernels.parallel import run, split, workers
 from offchain.proving.kernels.transform import LEAST_SIZE, inverse_transform, transform
 from offchain.proving.kernels.vector import LEAST
 
-__all__ = ["autocorrelation", "divide_by_linear", "evaluate"]
+__all__ = ["autocorrelation", "divide_by_linear", "evaluate", "sum_suffixes"]
 
 # --- Horner's rule ------------------------------------------------------------------------------------------------
 
@@ -84,31 +85,40 @@ def evaluate(coefficients: Words, x: int) -> int:
 
 
 @kernel
-def _divide_segments(coefficients: Words, x: Words, carries: Words, length: int, group: int, quotient: Words) -> None:
-    """quotient[k] = coefficients[k] + x quotient[k + 1] in each segment of a group, from its carry down."""
+def _sum_segments(coefficients: Words, x: Words, carries: Words, length: int, group: int, out: Words) -> None:
+    """out[k] = coefficients[k] + x out[k + 1] in each segment of a group, from its carry down."""
     point = load_fr_lanes(x, places(0, 0, 1))
     carry = load_fr_lanes(carries, places(group * WIDTH, 1, len(carries)))
     first = group * WIDTH * length
     for k in range(first + length - 1, first - 1, -1):
-        at = places(k, length, len(quotient))
+        at = places(k, length, len(out))
         carry = carry * point + load_fr_lanes(coefficients, at)
-        store_fr_lanes(quotient, at, canonical_lanes(carry))
+        store_fr_lanes(out, at, canonical_lanes(carry))
+
+
+def _sum_suffixes(coefficients: Words, x: int, out: Words) -> None:
+    groups, length = _segments(len(coefficients))
+    segments = _segment_values(coefficients, x, groups, length)
+    rest = _horner(to_ints(coefficients[len(segments) * length :]), x)
+    above = _horner(segments, pow(x, length, P), rest[0] if rest else 0)  # what each segment passes down
+    carries = from_ints([*above[1:], rest[0] if rest else 0])
+    point = lane_factor(x)
+    out[len(segments) * length :] = from_ints(rest)
+    run(
+        lambda group: _sum_segments(coefficients, point, carries, length, group, out),
+        [(k,) for k in range(groups)],
+    )
+
+
+def sum_suffixes(coefficients: Words, x: int) -> None:
+    """Replaces f_k by sum_j f_(k+j) x^j for all k, in place."""
+    _sum_suffixes(coefficients, x, coefficients)
 
 
 def divide_by_linear(coefficients: Words, x: int) -> Words:
     """The quotient uint64[n - 1, 4] of f by (X - x); the remainder, f(x), is dropped."""
-    upper = coefficients[1:]
-    groups, length = _segments(len(upper))
-    segments = _segment_values(upper, x, groups, length)
-    rest = _horner(to_ints(upper[len(segments) * length :]), x)
-    above = _horner(segments, pow(x, length, P), rest[0] if rest else 0)  # what each segment passes down
-    carries = from_ints([*above[1:], rest[0] if rest else 0])
-    quotient, point = np.empty_like(upper), lane_factor(x)
-    quotient[len(segments) * length :] = from_ints(rest)
-    run(
-        lambda group: _divide_segments(upper, point, carries, length, group, quotient),
-        [(k,) for k in range(groups)],
-    )
+    quotient = np.empty_like(coefficients[1:])
+    _sum_suffixes(coefficients[1:], x, quotient)
     return quotient
 
 

@@ -1,4 +1,4 @@
-"""The cases of tests/gram_cases.py in this package's types."""
+"""The cases of tests/gram_cases.py and tests/range_cases.py in this package's types."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from offchain.proving.range_transcript import RangeProof, RangeStatement
 from offchain.proving.transcript import GramProof, GramStatement
 from tests.gram_cases import GramCase
+from tests.range_cases import LISTS, RangeCase
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,3 +25,11 @@ def statement_of(case: GramCase) -> GramStatement:
 
 def proof_of(case: GramCase) -> GramProof:
     return GramProof(**(case.proof | {"cross": tuple(case.proof["cross"])}))
+
+
+def range_statement_of(case: RangeCase) -> RangeStatement:
+    return RangeStatement(case.context, case.dimension, case.bits, tuple(case.commitments))
+
+
+def range_proof_of(case: RangeCase) -> RangeProof:
+    return RangeProof(**(case.proof | {field: tuple(case.proof[field]) for field in LISTS}))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from py_ecc import optimized_bn128 as bn
 
-from offchain.proving import verifier
+from offchain.proving import range_verifier, verifier
 from offchain.proving.kernels.curve import multiples
 from offchain.proving.kernels.field import from_ints
 from offchain.proving.srs import Srs
@@ -51,7 +51,8 @@ def trapdoor(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def agree(left: Any, left_g2: Any, right: Any, right_g2: Any) -> bool:
             return affine(left) == affine(bn.multiply(right, tau))
 
-        monkeypatch.setattr(verifier, "pairings_agree", agree)
+        for module in (verifier, range_verifier):
+            monkeypatch.setattr(module, "pairings_agree", agree)
 
     return use
 

@@ -133,4 +133,4 @@ def test_constructor__verifier_without_srs__reverts(project: Any, deploy: Any, t
 def test_constructor__implementation__is_closed(implementation: Any, term_limits: Any, verifier: Any) -> None:
     assert implementation.status().phase == 5
     assert implementation.TERM_LIMITS() == term_limits
-    assert implementation.GRAM_VERIFIER() == verifier
+    assert implementation.VERIFIER() == verifier

@@ -10,9 +10,18 @@ from eth_abi import encode
 from eth_utils import keccak
 from py_ecc.optimized_bn128 import G1, add, multiply, normalize
 
-from tests.escrow_driver import EMPTY_PROOF, GENERATOR, ONE, ProjectDriver
+from tests.escrow_driver import EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, GENERATOR, ONE, ProjectDriver
 
 Point = tuple[int, int]
+# as IRoundVerifier has them
+GRAM_PROOF = (
+    "(uint256[2],uint256[],uint256,uint256[2],uint256[2],uint256[2],"
+    "uint256,uint256,uint256,uint256,uint256,uint256[2],uint256[2])"
+)
+RANGE_PROOF = (
+    "(uint256[2],uint256[2][],uint256[2],uint256[2],uint256,uint256[2],uint256[2],"
+    "uint256[],uint256[],uint256,uint256,uint256,uint256[2],uint256[2])"
+)
 LOGS = [3, 5, 2**253, 11]  # by seat: discrete logarithms of what they commit to
 
 
@@ -225,7 +234,7 @@ def test_settle__no_cid__reverts(scoring: ProjectDriver) -> None:
 def test_settle__proof_refused__reverts(scoring: ProjectDriver, verifier: Any, owner: Any) -> None:
     scoring.answer([1, 1, 1, 1])
     verifier.set_refuses(True, sender=owner)
-    with ape.reverts("escrow: proof refused"):
+    with ape.reverts("escrow: proofs refused"):
         scoring.settle()
 
 
@@ -269,27 +278,34 @@ def test_settle__after_taking_over__context_is_of_the_new_sender(
 def test_settle__verifier__is_asked_about_these_very_arguments(
     distinct: ProjectDriver, verifier: Any, owner: Any
 ) -> None:
-    """Dimension of the terms, commitments of the rows, and what the aggregator sent."""
+    """Dimension and bits of the terms, commitments of the rows, and what the aggregator sent."""
     distinct.answer([1, 1, 1])
-    gram = [6, -5, 4, -3, 2, -(2**79)]
-    proof = EMPTY_PROOF | {"mask": (1, 2), "cross": [7, 8, 9], "mask_norm": 10, "h_z": 11, "l": (12, 13)}
+    rows = [distinct.commitments[seat] for seat in (0, 1, 3)]
+    sent = {
+        "gram": [6, -5, 4, -3, 2, -(2**79)],
+        "gram_proof": EMPTY_GRAM_PROOF
+        | {"mask": (1, 2), "cross": [7, 8, 9], "mask_norm": 10, "h_z": 11, "l": (12, 13)},
+        "range_proof": EMPTY_RANGE_PROOF
+        | {
+            "multiplicities": (14, 15),
+            "inverses": [(16, 17), (18, 19)],
+            "f_zeta": [20],
+            "v_opp": [21, 22],
+            "m_zeta": 23,
+        },
+        "hints": [99, 98],
+    }
     statement = keccak(
         encode(
-            [
-                "uint256",
-                "uint256[2][]",
-                "int256[]",
-                "(uint256[2],uint256[],uint256,uint256[2],uint256[2],uint256[2],"
-                "uint256,uint256,uint256,uint256,uint256,uint256[2],uint256[2])",
-                "uint256",
-            ],
-            [64, [distinct.commitments[seat] for seat in (0, 1, 3)], gram, tuple(proof.values()), 99],
+            ["uint256", "uint256", "uint256[2][]", "int256[]", GRAM_PROOF, RANGE_PROOF, "uint256[2]"],
+            [64, 11, rows, *(tuple(v.values()) if isinstance(v, dict) else v for v in sent.values())],
         )
     )
     verifier.set_statement(statement, sender=owner)
-    with ape.reverts("mock: another statement"):
-        distinct.settle([2], gram=gram, proof=proof, hint=98)
-    receipt = distinct.settle([2], gram=gram, proof=proof, hint=99)
+    for hints in ([98, 99], [99, 97]):
+        with ape.reverts("mock: another statement"):
+            distinct.settle([2], **sent | {"hints": hints})
+    receipt = distinct.settle([2], **sent)
     assert distinct.events(receipt)[0][1]["rows"] == 0b1011
 
 

@@ -12,7 +12,10 @@ from tests.offchain.proving.kernels.other_builds import SETTINGS, digest_of_a_pr
 
 HERE = Path(__file__).parent
 NOT_KERNELS = {"test_all_builds.py", "test_build.py"}  # they start processes themselves
-VECTORS = HERE.parent / "test_gram.py::test_prove__witness_of_a_vector__gives_its_statement_and_proof"
+VECTORS = (
+    HERE.parent / "test_gram.py::test_prove__witness_of_a_vector__gives_its_statement_and_proof",
+    HERE.parent / "test_range.py::test_prove_range__witness_of_a_vector__gives_its_statement_and_proof",
+)
 
 
 @pytest.fixture(params=BUILDS)
@@ -29,7 +32,9 @@ def other(request: pytest.FixtureRequest) -> str:
 def test_kernels__in_another_build__pass_the_same_tests(other: str) -> None:
     files = [str(file) for file in sorted(HERE.glob("test_*.py")) if file.name not in NOT_KERNELS]
     outside_ape = ["-p", "no:ape_test", "-p", "no:cacheprovider", "--confcutdir", str(HERE.parent)]
-    done = python("-m", "pytest", "--tb=short", "--maxfail=20", *outside_ape, *files, str(VECTORS), **SETTINGS[other])
+    done = python(
+        "-m", "pytest", "--tb=short", "--maxfail=20", *outside_ape, *files, *map(str, VECTORS), **SETTINGS[other]
+    )
     if done.returncode != 0:
         pytest.fail(f"in the build {other}:\n{done.stdout}\n{done.stderr}", pytrace=False)
     assert " passed" in done.stdout

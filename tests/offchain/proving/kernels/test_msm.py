@@ -14,7 +14,7 @@ import pytest
 
 from offchain.proving.kernels import msm as module
 from offchain.proving.kernels import parallel
-from offchain.proving.kernels.msm import msm
+from offchain.proving.kernels.msm import msm, sums_by_key
 from tests.offchain.proving.reference import (
     P,
     multiple,
@@ -339,3 +339,33 @@ def test_sum_by_key__sums_just_above_twice_q__are_canonical() -> None:
         sums, keys = module._sum_by_key(pair, np.ones((1, 2), np.int32), 1)
         assert np.array_equal(sums, points_to_words([point]))
         assert keys.tolist() == [1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 64, 4096])
+@pytest.mark.parametrize("count", [1, 4, 1 << 16])
+def test_sums_by_key__weighted_by_the_keys__are_the_weighted_points(
+    points: np.ndarray, logarithms: list[int], size: int, count: int
+) -> None:
+    rows = np.random.default_rng(size).integers(0, count, (3, size)).astype(np.uint16)
+    rows[0, :2] = [count - 1, 0][:size]
+    rows[1] = count // 2
+    for keys, (sums, known) in zip(rows, sums_by_key(points[:size], rows, count), strict=True):
+        assert sorted(set(known.tolist())) == sorted(set(keys.tolist()))
+        weights = [5 * key + 1 for key in known.tolist()]
+        total = sum((5 * int(key) + 1) * logarithm for key, logarithm in zip(keys, logarithms, strict=False))
+        assert words_to_points(msm(sums, words(weights))) == [multiple(total)]
+
+
+def test_sums_by_key__more_points_than_a_tile_with_one_key__is_their_sum(
+    points: np.ndarray, logarithms: list[int]
+) -> None:
+    picks = [k % 4096 for k in range(20_000)]
+    ((sums, keys),) = sums_by_key(points[picks], np.full((1, 20_000), 7, np.uint16), 16)
+    assert set(keys.tolist()) == {7}
+    total = sum(logarithms[k] for k in picks)
+    assert words_to_points(msm(sums, words([1] * len(sums)))) == [multiple(total)]
+
+
+def test_sums_by_key__of_other_shape__raises(points: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="2 points for keys of shape"):
+        sums_by_key(points[:2], np.zeros((1, 3), np.uint16), 4)

@@ -10,7 +10,7 @@ import pytest
 from offchain.proving.kernels import parallel
 from offchain.proving.kernels import polynomial as module
 from offchain.proving.kernels.lanes import WIDTH
-from offchain.proving.kernels.polynomial import autocorrelation, divide_by_linear, evaluate
+from offchain.proving.kernels.polynomial import autocorrelation, divide_by_linear, evaluate, sum_suffixes
 from tests.offchain.proving import reference
 from tests.offchain.proving.reference import P, integers, words
 
@@ -51,6 +51,16 @@ def test_horner__any_number_of_workers__is_the_same(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(parallel, "workers", lambda: workers)
     assert evaluate(words(f), x) == expected[0]
     assert integers(divide_by_linear(words(f), x)) == expected[1:]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("x", [0, 1, P - 1, 0x123456789ABCDEF << 180])
+def test_sum_suffixes__in_place__obeys_its_recurrence(length: int, x: int) -> None:
+    f = coefficients_of(length)
+    array = words(f)
+    sum_suffixes(array, x)
+    sums = integers(array)
+    assert f == [(here - x * above) % P for here, above in zip(sums, [*sums[1:], 0], strict=True)]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 15, 16, 17, 32, 33, 63, 64, 65, 127, 128, 129, 200, 600])

@@ -7,9 +7,19 @@ import random
 import numpy as np
 import pytest
 
-from offchain.proving.kernels import vector
+from offchain.proving.kernels import lanes, vector
 from offchain.proving.kernels.lanes import WIDTH
-from offchain.proving.kernels.vector import LEAST, accumulate, powers, random_elements, scale
+from offchain.proving.kernels.vector import (
+    LEAST,
+    accumulate,
+    add_products,
+    inverses,
+    powers,
+    progression,
+    random_elements,
+    scale,
+    weigh,
+)
 from tests.offchain.proving.reference import RADIX, P, integers, words
 
 LENGTHS = sorted({0, 1, 2, 3, 7, 8, 9, WIDTH - 1, WIDTH, WIDTH + 1, 33, LEAST - 1, 2 * LEAST, 20_001})
@@ -107,3 +117,68 @@ def test_accumulate__shorter_and_as_long__equals_python(length: int, factor: int
 def test_accumulate__longer_than_the_sum__raises() -> None:
     with pytest.raises(ValueError, match="3 terms for a sum of 2"):
         accumulate(words([1, 2]), words([1, 2, 3]), 1)
+
+
+def in_montgomery_form(values: list[int]) -> np.ndarray:
+    return words(value * lanes.RADIX % P for value in values)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_add_products__of_entries__equals_python(length: int) -> None:
+    total, left = scalars_of(length), scalars_of(length + 1)[1:]
+    right = total[::-1]
+    array = words(total)
+    add_products(array, words(left), in_montgomery_form(right))
+    assert integers(array) == [(a + b * c) % P for a, b, c in zip(total, left, right, strict=True)]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("kind", [np.uint16, np.int64])
+def test_weigh__integers_up_to_the_largest__equals_python(length: int, kind: type) -> None:
+    largest = int(np.iinfo(kind).max)
+    factors = np.random.default_rng(length).integers(0, largest, length, kind, endpoint=True)
+    factors[:2] = [largest, 0][:length]
+    weights = in_montgomery_form(scalars_of(length))
+    expected = [int(a) * b % P for a, b in zip(factors, scalars_of(length), strict=True)]
+    out = np.empty_like(weights)
+    weigh(factors, weights, out)
+    assert integers(out) == expected
+    weigh(factors, weights, weights)
+    assert integers(weights) == expected
+
+
+def test_weigh__product_that_comes_out_above_the_modulus__is_reduced() -> None:
+    """a b = P + k RADIX: Montgomery's sum adds (RADIX - 1) P, and P + k is left."""
+    for a in range(2**63 - 1, 2**63 - 10_000, -2):
+        k = -P * pow(lanes.RADIX, -1, a) % a
+        weight = (P + k * lanes.RADIX) // a
+        if weight < P:
+            break
+    out = np.empty((1, 4), np.uint64)
+    weigh(np.array([a]), words([weight]), out)
+    assert integers(out) == [k]
+
+
+@pytest.mark.parametrize("first", [0, 1, -5, P - 1])
+@pytest.mark.parametrize("step", [0, 1, -3, P // 2])
+def test_progression__over_the_modulus__equals_python(first: int, step: int) -> None:
+    for count in (0, 1, 2, 1000):
+        assert integers(progression(first, step, count)) == [(first + k * step) % P for k in range(count)]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_inverses__times_their_values__are_one(length: int) -> None:
+    values = [value or 2 for value in scalars_of(length)]
+    source = words(values)
+    result = integers(inverses(source))
+    assert [a * b % P for a, b in zip(result, values, strict=True)] == [1] * length
+    assert all(value < P for value in result)
+    assert integers(source) == values
+
+
+@pytest.mark.parametrize("length", [1, 40, 3 * LEAST])
+def test_inverses__of_a_zero__raises(length: int) -> None:
+    values = [1] * length
+    values[length // 2] = 0
+    with pytest.raises(ValueError, match="not invertible"):
+        inverses(words(values))

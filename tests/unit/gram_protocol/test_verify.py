@@ -86,11 +86,11 @@ def test_verify__proof_of_another_statement__reverts(verifier_for: VerifierFor) 
 
 def test_verify__same_tau_in_a_larger_srs__accepts(deploy: Callable[..., Any]) -> None:
     # the length of the vectors is proved: it doesn't rest on the SRS being short
-    deploy("GramVerifier", BASE.tau_g2, 2**20).verify(*BASE.arguments)
+    deploy("GramProtocolMock", BASE.tau_g2, 2**20).verify(*BASE.arguments)
 
 
 def test_verify__same_tau_in_a_shorter_srs__reverts(deploy: Callable[..., Any]) -> None:
-    verifier = deploy("GramVerifier", BASE.tau_g2, BASE.dimension + 15)
+    verifier = deploy("GramProtocolMock", BASE.tau_g2, BASE.dimension + 15)
     with ape.reverts("gram: dimension out of bounds"):
         verifier.verify(*BASE.arguments)
 

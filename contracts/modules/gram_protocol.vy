@@ -1,69 +1,53 @@
 # pragma version 0.4.3
 """
-@title Gram verifier
-@notice Verifies that public integers are the Gram matrix of committed vectors: of the first `dimension` entries of each
-        vector v, committed as sum_k v_k [tau^k]_1. The protocol, with the reasons for each step, is in docs/protocol.md.
-
-        Anyone may call it; it holds nothing and changes nothing. It trusts that nobody knows tau, and that tau_g2 is [tau]_2
-        of the SRS that the vectors are committed with: whoever knows tau can prove anything.
+@title Gram protocol
+@notice Reduces a proof that public integers are the Gram matrix of committed vectors to a claim about a pairing. The matrix is
+        of the first `dimension` entries of each vector v, committed as sum_k v_k [tau^k]_1. The protocol, with the reasons
+        for each step, is in docs/protocol.md.
 @dev    Arithmetic modulo P is unchecked on purpose. Reduced values are below P, and 2^256 > 5 P: so up to five of them can be
         summed, and x + P - y is positive, before the next `uint256_mulmod` reduces.
 
-        The floor of its gas is 6,150 for each of n + 6 multiplications with an addition and 113,000 for the pairing check. With
-        21,000 for the transaction and its calldata that is 278,000 at ten rows; 42,800 come on top. They grow as n^2: each
-        entry of the matrix is encoded for the transcript (82), checked, multiplied and added (200).
+        Gas grows as n^2: each entry of the matrix is encoded for the transcript (82), checked, multiplied and added (200).
 """
 
-from interfaces import IGramVerifier
-from modules import bn254
+from ..interfaces import IRoundVerifier
+from . import bn254
+from . import claims
 
-implements: IGramVerifier
-
-MAX_ROWS: constant(uint256) = 32                             # 2^128 GRAM_MAX MAX_ROWS has to stay far below P
+MAX_ROWS: constant(uint256) = claims.MAX_ROWS                # 2^128 GRAM_MAX MAX_ROWS has to stay far below P
 MAX_ENTRIES: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 GRAM_MAX: constant(uint256) = 2**80 - 1                      # an entry is the same number in Z and modulo P
-TAIL: constant(uint256) = 8                                  # random entries behind each vector
-MARGIN: constant(uint256) = 16                               # entries beyond n, for a proof to show nothing else
-MIN_SRS_SIZE: constant(uint256) = 1 + MARGIN + 2 * TAIL      # one row
-MAX_SRS_SIZE: constant(uint256) = 2**29 - 1                  # the largest public ceremony; the error grows as dimension / P
 P: constant(uint256) = bn254.P
 
-KEY: immutable(bytes32)                                      # binds a proof to its SRS and to this protocol
-TAU_G2: immutable(uint256[4])
-SRS_SIZE: immutable(uint256)
 
-
-@deploy
-def __init__(tau_g2: uint256[4], srs_size: uint256):
+@internal
+@pure
+def _key(tau_g2: uint256[4]) -> bytes32:
     """
-    @param tau_g2 [tau]_2 in the EVM's order: imaginary x, real x, imaginary y, real y.
-    @param srs_size Powers of tau, [1]_1 to [tau^(srs_size - 1)]_1.
+    @dev What transcripts start with: it binds a proof to its SRS and to this protocol.
     """
-    assert MIN_SRS_SIZE <= srs_size and srs_size <= MAX_SRS_SIZE, "gram: srs size out of bounds"
-    assert (tau_g2[0] | tau_g2[1] | tau_g2[2] | tau_g2[3]) != 0, "gram: tau is zero"
-    assert bn254._is_in_g2(tau_g2), "gram: not in the second group"
-    TAU_G2 = tau_g2
-    SRS_SIZE = srs_size
-    KEY = keccak256(abi_encode(keccak256(b"meed/gram-proof/1"), TAIL, tau_g2))
+    return keccak256(abi_encode(keccak256(b"meed/gram-proof/1"), claims.TAIL, tau_g2))
 
 
-@external
+@internal
 @view
-def verify(
+def _reduce(
+    key: bytes32,
+    srs_size: uint256,
     context: bytes32,
     dimension: uint256,
     commitments: DynArray[uint256[2], MAX_ROWS],
     gram: DynArray[int256, MAX_ENTRIES],
-    proof: IGramVerifier.GramProof,
+    proof: IRoundVerifier.GramProof,
     hint: uint256,
-) -> bool:
+) -> claims.Claim:
     """
-    @notice See IGramVerifier.
-    @dev    One function, since to pass the arrays on would copy them.
+    @dev The claim holds only if the proof shows its statement. Reverts if something is wrong already. The commitments have yet
+         to be checked to be on the curve. See IRoundVerifier for the arguments.
     """
     n: uint256 = len(commitments)
     assert 2 * len(gram) == n * (n + 1) and len(proof.cross) == n, "gram: wrong lengths"
-    assert n != 0 and n + MARGIN <= dimension and dimension <= SRS_SIZE - 2 * TAIL, "gram: dimension out of bounds"
+    assert claims._is_sound(n, dimension, srs_size), "gram: dimension out of bounds"
     assert (
         proof.mask_norm < P
         and proof.a_z < P
@@ -80,26 +64,24 @@ def verify(
     bn254._check(proof.w)
     bn254._check(proof.l)
 
-    # The rows with their challenges alpha. `combined` becomes the commitment to a = m + sum_i alpha_i v_i, and `norm` what
-    # <a', a'> must be if the Gram matrix is right:
+    # The rows with their challenges alpha, which are their weights in the commitment to a = m + sum_i alpha_i v_i. `norm` becomes
+    # what <a', a'> must be if the Gram matrix is right:
     #     <m', m'> + sum_i alpha_i (2 <m', u_i> + alpha_i G_ii + 2 sum_{j > i} alpha_j G_ij)   modulo P.
     # From the last entry to the first, so that `alphas` is at each row the list of challenges that it needs.
-    state: bytes32 = keccak256(abi_encode(KEY, context, dimension, commitments, gram))
+    state: bytes32 = keccak256(abi_encode(key, context, dimension, commitments, gram))
     state = keccak256(abi_encode(state, proof.mask, proof.cross, proof.mask_norm))
-    combined: uint256[2] = proof.mask
+    claim: claims.Claim = empty(claims.Claim)
     norm: uint256 = proof.mask_norm
     alphas: DynArray[uint256, MAX_ROWS] = []
     i: uint256 = n
     k: uint256 = len(gram)
     for _: uint256 in range(n, bound=MAX_ROWS):
         i = unsafe_sub(i, 1)
-        row: uint256[2] = commitments[i]
-        bn254._check(row)
         cross: uint256 = proof.cross[i]
         assert cross < P, "gram: scalar not canonical"
         alpha: uint256 = convert(keccak256(abi_encode(state, i)), uint256) >> 128
         alphas.append(alpha)
-        combined = ecadd(combined, ecmul(row, alpha))
+        claim.weights[i] = alpha
 
         # Signed, in two's complement. A product stays below 2^208 in absolute value and the sum of 32 below 2^213: so the
         # number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is positive and below 2^256.
@@ -125,7 +107,8 @@ def verify(
 
     state = keccak256(abi_encode(state, proof.a_z, proof.a_zinv, proof.t_z, proof.t_zinv, proof.h_z))
     delta: uint256 = convert(state, uint256) % P
-    x: uint256 = convert(keccak256(abi_encode(state, proof.w)), uint256) % P
+    state = keccak256(abi_encode(state, proof.w))
+    x: uint256 = convert(state, uint256) % P
 
     # The values that follow from the others: of a'(X) = a(X) - X^d t(X), the head of a; of h, since
     # a'(X) a'(1/X) = norm + X h(X) + h(1/X) / X; and of r(X) = X^(d-1) a'(1/X). Each at z and at 1/z.
@@ -151,27 +134,10 @@ def verify(
     minus_vanishing: uint256 = uint256_mulmod(z_minus_x, unsafe_sub(unsafe_add(x, P), zinv), P)
 
     # q - line(x) - (x - z) (x - 1/z) w is zero at x: it is (X - x) l, hence equal to tau l if x l is added
-    combined = ecadd(combined, ecmul(ecadd(proof.t, ecmul(ecadd(proof.h, ecmul(proof.r, delta)), delta)), delta))
-    combined = ecadd(combined, ecmul(bn254.G1, minus_line))
-    combined = ecadd(combined, ecmul(proof.w, minus_vanishing))
-    combined = ecadd(combined, ecmul(proof.l, x))
-    assert bn254._pairings_agree(combined, proof.l, TAU_G2), "gram: pairing check failed"
-    return True
-
-
-@external
-@view
-def srs_size() -> uint256:
-    """
-    @notice See IGramVerifier.
-    """
-    return SRS_SIZE
-
-
-@external
-@view
-def tau_g2() -> uint256[4]:
-    """
-    @notice [tau]_2 in the EVM's order, to tell which SRS this verifier is for.
-    """
-    return TAU_G2
+    claim.point = ecadd(proof.mask, ecmul(ecadd(proof.t, ecmul(ecadd(proof.h, ecmul(proof.r, delta)), delta)), delta))
+    claim.point = ecadd(claim.point, ecmul(proof.w, minus_vanishing))
+    claim.point = ecadd(claim.point, ecmul(proof.l, x))
+    claim.base = minus_line
+    claim.opening = proof.l
+    claim.digest = state
+    return claim

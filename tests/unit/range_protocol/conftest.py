@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.gram_cases import GramCase, load_cases
+from tests.range_cases import RangeCase, load_cases, load_cheats
 
 
 @pytest.fixture(scope="session")
-def verifier_for(deploy: Callable[..., Any]) -> Callable[[GramCase], Any]:
+def verifier_for(deploy: Callable[..., Any]) -> Callable[[RangeCase], Any]:
     """verifier_for(case): the verifier that has the case's key."""
-    verifiers = {
-        (case.tau_g2, case.srs_size): deploy("GramVerifier", case.tau_g2, case.srs_size) for case in load_cases()
-    }
+    keys = {(case.tau_g2, case.srs_size) for case in [*load_cases(), *load_cheats()]}
+    verifiers = {key: deploy("RangeProtocolMock", *key) for key in sorted(keys)}
     return lambda case: verifiers[case.tau_g2, case.srs_size]

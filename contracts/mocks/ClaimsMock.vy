@@ -1,0 +1,17 @@
+# pragma version 0.4.3
+"""
+@title Exposes modules/claims.vy, for tests alone
+"""
+from ..modules import claims
+
+
+@external
+@view
+def both(first: claims.Claim, second: claims.Claim, rows: uint256) -> claims.Claim:
+    return claims._both(first, second, rows)
+
+
+@external
+@view
+def holds(claim: claims.Claim, rows: DynArray[uint256[2], 32], tau_g2: uint256[4]) -> bool:
+    return claims._holds(claim, rows, tau_g2)

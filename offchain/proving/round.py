@@ -1,0 +1,66 @@
+"""What an aggregator proves of a round: the Gram matrix of the updates, and that all their entries are small.
+
+The contract checks the two proofs as one (contracts/RoundVerifier.vy), and takes beside each an inverse that is dear
+to compute there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from offchain.proving.commitment import Point
+from offchain.proving.gram import prove
+from offchain.proving.range import prove_range
+from offchain.proving.range_transcript import RangeProof, range_hint
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import GramProof, GramStatement, hint
+
+__all__ = ["RoundProof", "prove_round"]
+
+
+@dataclass(frozen=True)
+class RoundProof:
+    """Both proofs, of one context, dimension and list of commitments."""
+
+    statement: GramStatement
+    bits: int
+    gram: GramProof
+    range: RangeProof
+    hints: tuple[int, int]
+
+    @property
+    def of_statement(self) -> tuple[Any, ...]:
+        """The arguments of settle that the proof brings: commitments, matrix, proofs and hints."""
+        s = self.statement
+        return s.commitments, s.gram, self.gram.as_struct(), self.range.as_struct(), self.hints
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """Those of the verifier."""
+        return self.statement.context, self.statement.dimension, self.bits, *self.of_statement
+
+
+def prove_round(
+    srs: Srs,
+    context: bytes,
+    updates: npt.NDArray[np.int16],
+    tails: Sequence[Sequence[int]],
+    bits: int,
+    *,
+    commitments: Sequence[Point] | None = None,
+    gram: Sequence[int] | None = None,
+) -> RoundProof:
+    """Both proofs for n updates int16[n, d] with their tails; the arguments are those of `prove` and `prove_range`.
+
+    Show it again rather than prove again: each range proof opens the updates at another point, and there may be seven.
+    Raises InputError.
+    """
+    statement, gram_proof = prove(srs, context, updates, tails, commitments=commitments, gram=gram)
+    ranges, range_proof = prove_range(srs, context, updates, tails, bits, commitments=statement.commitments)
+    hints = hint(srs.tau_g2, statement, gram_proof), range_hint(srs.tau_g2, ranges, range_proof)
+    return RoundProof(statement, bits, gram_proof, range_proof, hints)

@@ -1,0 +1,77 @@
+"""Rounds: a Gram proof and a range proof over the same commitments, as tests/vectors/round.json has them.
+
+`cases` verify. Of each pair in `rejected` one proof shows something false, or the two are wrong in ways that would
+cancel if their claims were simply added. `strangers` have one Gram proof, and range proofs that verify: the first of
+the same statement, each of the others of one that differs by what it is called after.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tests import gram_cases, range_cases
+from tests.gram_cases import GramCase
+from tests.range_cases import RangeCase
+
+
+@dataclass(frozen=True)
+class RoundCase:
+    """Two proofs; what both are asked about, in `arguments`, is the statement of the first."""
+
+    gram: GramCase
+    ranges: RangeCase
+
+    @property
+    def name(self) -> str:
+        return self.gram.name
+
+    @property
+    def key(self) -> tuple[tuple[int, ...], int]:
+        """What a deployment is given."""
+        return self.gram.tau_g2, self.gram.srs_size
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of `RoundVerifier.verify`, in order."""
+        gram, ranges = self.gram, self.ranges
+        statement = (gram.context, gram.dimension, ranges.bits, gram.commitments, gram.gram)
+        return *statement, gram.proof, ranges.proof, [gram.hint, ranges.hint]
+
+    def with_gram(self, gram: GramCase) -> RoundCase:
+        """Its statement asked of both, the range proof's hint made to fit."""
+        statement = {field: getattr(gram, field) for field in ("context", "dimension", "commitments")}
+        return RoundCase(gram, replace(self.ranges, **statement).with_right_hint())
+
+    def with_ranges(self, ranges: RangeCase) -> RoundCase:
+        """Its statement asked of both, the Gram proof's hint made to fit."""
+        statement = {field: getattr(ranges, field) for field in ("context", "dimension", "commitments")}
+        return RoundCase(replace(self.gram, **statement).with_right_hint(), ranges)
+
+
+def load_cases() -> list[RoundCase]:
+    return [_case(vector) for vector in _load()["cases"]]
+
+
+def load_rejected() -> list[RoundCase]:
+    return [_case(vector) for vector in _load()["rejected"]]
+
+
+def load_strangers() -> list[RoundCase]:
+    return [_case(vector) for vector in _load()["strangers"]]
+
+
+def case_named(name: str) -> RoundCase:
+    return next(case for case in [*load_cases(), *load_rejected()] if case.name == name)
+
+
+def _load() -> dict[str, Any]:
+    return json.loads((Path(__file__).parent / "vectors" / "round.json").read_text())
+
+
+def _case(vector: dict[str, Any]) -> RoundCase:
+    return RoundCase(
+        gram_cases.case_of(vector, vector["gram_proof"]), range_cases.case_of(vector, vector["range_proof"])
+    )

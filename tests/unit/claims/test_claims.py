@@ -1,0 +1,113 @@
+"""Two claims in one: only if both hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from eth_abi import encode
+from eth_utils import keccak
+
+from tests.unit.bn254.points import P, g1, g2
+
+TAU = 987_654_321
+RNG = random.Random(5)
+ROWS = [RNG.randrange(P) for _ in range(3)]  # discrete logarithms
+
+
+@dataclass(frozen=True)
+class Claim:
+    """With discrete logarithms for points."""
+
+    weights: tuple[int, ...]
+    base: int
+    point: int
+    opening: int
+    digest: bytes
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        weights = [*self.weights, *[0] * (32 - len(self.weights))]
+        return weights, self.base, g1(self.point), g1(self.opening), self.digest
+
+    @property
+    def error(self) -> int:
+        """0 if it holds."""
+        rows = sum(weight * row for weight, row in zip(self.weights, ROWS, strict=True))
+        return (self.point + self.base + rows - TAU * self.opening) % P
+
+    def off_by(self, error: int) -> Claim:
+        return replace(self, point=(self.point - self.error + error) % P)
+
+
+def claim_with(error: int) -> Claim:
+    weights = tuple(RNG.randrange(P) for _ in ROWS)
+    claim = Claim(weights, RNG.randrange(P), RNG.randrange(P), RNG.randrange(P), RNG.randbytes(32))
+    return claim.off_by(error)
+
+
+TRUE, ALSO_TRUE = claim_with(0), claim_with(0)
+
+
+@pytest.fixture(scope="module")
+def claims(deploy: Callable[..., Any]) -> Any:
+    return deploy("ClaimsMock")
+
+
+@pytest.fixture(scope="module")
+def hold_together(claims: Any) -> Callable[[Claim, Claim], bool]:
+    def check(first: Claim, second: Claim) -> bool:
+        both = claims.both(first.words, second.words, len(ROWS))
+        return claims.holds(tuple(both.values()), [g1(row) for row in ROWS], g2(TAU))
+
+    return check
+
+
+def test_holds__true_claim__does(claims: Any) -> None:
+    assert claims.holds(TRUE.words, [g1(row) for row in ROWS], g2(TAU))
+
+
+@pytest.mark.parametrize("field", ["base", "point", "opening"])
+def test_holds__one_off__does_not(claims: Any, field: str) -> None:
+    wrong = replace(TRUE, **{field: getattr(TRUE, field) + 1})
+    assert not claims.holds(wrong.words, [g1(row) for row in ROWS], g2(TAU))
+
+
+@pytest.mark.parametrize("row", range(3))
+def test_holds__one_weight_off__does_not(claims: Any, row: int) -> None:
+    weights = tuple(weight + (i == row) for i, weight in enumerate(TRUE.weights))
+    assert not claims.holds(replace(TRUE, weights=weights).words, [g1(row) for row in ROWS], g2(TAU))
+
+
+def test_both__of_true_claims__holds(hold_together: Callable[..., bool]) -> None:
+    assert hold_together(TRUE, ALSO_TRUE)
+    assert hold_together(ALSO_TRUE, TRUE)
+
+
+@pytest.mark.parametrize("errors", [(1, 0), (0, 1), (1, 1), (1, -1), (5, -5), (-7, 7)])
+def test_both__a_false_one__does_not_hold(hold_together: Callable[..., bool], errors: tuple[int, int]) -> None:
+    # errors that cancel in a plain sum among them
+    assert not hold_together(TRUE.off_by(errors[0]), ALSO_TRUE.off_by(errors[1]))
+
+
+def test_both__openings_that_cancel__does_not_hold(hold_together: Callable[..., bool]) -> None:
+    first = replace(TRUE, opening=TRUE.opening + 3)
+    second = replace(ALSO_TRUE, opening=ALSO_TRUE.opening - 3)
+    assert (first.error + second.error) % P == 0
+    assert not hold_together(first, second)
+
+
+def test_both__factor__is_drawn_from_digests_and_openings(claims: Any) -> None:
+    values = [TRUE.digest, g1(TRUE.opening), ALSO_TRUE.digest, g1(ALSO_TRUE.opening)]
+    digest = keccak(encode(["bytes32", "uint256[2]", "bytes32", "uint256[2]"], values))
+    factor = int.from_bytes(digest, "big") % P
+    both = claims.both(TRUE.words, ALSO_TRUE.words, len(ROWS))
+    weights = [(a + factor * b) % P for a, b in zip(TRUE.weights, ALSO_TRUE.weights, strict=True)]
+    assert list(both.weights) == weights + [0] * 29
+    assert both.base == (TRUE.base + factor * ALSO_TRUE.base) % P
+    assert tuple(both.point) == g1(TRUE.point + factor * ALSO_TRUE.point)
+    assert tuple(both.opening) == g1(TRUE.opening + factor * ALSO_TRUE.opening)
+    assert both.digest == digest
