@@ -12,6 +12,7 @@ import pytest
 from offchain.market.errors import MarketError
 from offchain.market.project import Phase
 from offchain.proving.commitment import commit, random_tail
+from offchain.proving.gram import gram_matrix
 from offchain.proving.kernels.fold import exact_products
 from offchain.scoring.policy import evaluate
 from offchain.storage.payload import Payload, payload_to_bytes
@@ -50,6 +51,17 @@ def test_settle__matrix_and_commitments__are_computed_once(play: Play, monkeypat
     counted("offchain.proving.gram.commit", "commitment", commit)
     play.aggregator.settle()
     assert sorted(calls) == ["commitment"] * SEATS + ["matrix"]
+
+
+def test_prove__same_rows_again__shows_the_same_proof(play: Play) -> None:
+    """Each further range proof would open the updates at one more point."""
+    play.to_settling()
+    aggregator, round_ = play.aggregator, play.project.status().round
+    opened = aggregator._open_all(play.project.deliveries(round_))
+    proof = aggregator._prove(round_, opened, gram_matrix(opened.updates))
+    assert aggregator._prove(round_, opened, gram_matrix(opened.updates)) is proof
+    fewer = replace(opened, rows=opened.rows[1:], updates=opened.updates[1:], tails=opened.tails[1:])
+    assert aggregator._prove(round_, fewer, gram_matrix(fewer.updates)) is not proof
 
 
 def test_settle__a_payload_missing__its_row_is_excluded(play: Play) -> None:
