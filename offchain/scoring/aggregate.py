@@ -27,7 +27,7 @@ __all__ = ["SCALAR_ORDER", "STEP", "AggregateError", "aggregate", "apply", "step
 MAX_AGGREGATE = MAX_ROWS * ONE << 15
 MAX_TOTAL = MAX_ROWS * ONE
 MAX_QUANTUM = 1 << 96
-STEP = 1 << 42  # 1.0 in the sum of all steps: 64 rounds of it times 2^15 are within 2^63
+STEP = 1 << 41  # 1.0 in the sum of all steps: 64 rounds of it times 2^15 are within 2^62
 
 
 class AggregateError(ValueError):
@@ -63,7 +63,7 @@ def aggregate(
 def step_scale(total_weight: int) -> int:
     """What an aggregate is multiplied with in the sum of all steps, sum_r scale_r S_r, which is a public row:
 
-    it makes of the aggregate the mean of its rows, in units of 2^-42 quanta. 0 if nothing was kept.
+    it makes of the aggregate the mean of its rows, in units of 2^-41 quanta. 0 if nothing was kept.
     """
     return STEP // total_weight if total_weight else 0
 
