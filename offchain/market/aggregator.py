@@ -4,8 +4,8 @@ It can't choose: which rows count is what trainers delivered, what they are wort
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
 with it.
 
-With public rows in the terms the matrix has the last aggregate and the sum of all steps too, so all aggregates have to be
-had: from the store, or made again from the payloads that they were made of.
+With public rows in the terms the matrix has the last aggregate and the sum of all steps too, so all aggregates have to
+be had: from the store, or made again from the payloads that they were made of.
 """
 
 from __future__ import annotations

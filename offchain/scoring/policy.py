@@ -36,6 +36,7 @@ __all__ = [
     "CONSENSUS",
     "MAX_ROWS",
     "ONE",
+    "PUBLIC_ROWS",
     "RULES",
     "NotAGramMatrixError",
     "Outcome",
@@ -206,7 +207,7 @@ def shares(payable: int, contributions: Sequence[int]) -> list[int]:
 def gas_for(rule: str, rows: int) -> int:
     """Gas that the contract's `evaluate` never exceeds for so many rows: the least that terms may give it."""
     if rule == CONSENSUS:
-        return 70_000 + 10_000 * rows + 2_700 * rows * rows
+        return 80_000 + 16_000 * rows + 3_700 * rows * rows
     return 60_000 + (2_550 if rule == MULTI_KRUM else 1_500) * rows * rows
 
 
