@@ -113,6 +113,8 @@ def raw(cid: CID) -> CID:
 class Handler(BaseHTTPRequestHandler):
     node: Node
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: apart, each answer would wait for an acknowledgement
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)

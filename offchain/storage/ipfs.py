@@ -188,7 +188,8 @@ def _translated(store: IpfsStore, what: str) -> Iterator[None]:
         yield
     except rpc.ErrorResponse as error:
         raise _Refused(store, what, str(error)) from None
-    except (rpc.Error, requests.RequestException, HTTPError, OSError) as error:
+    except (rpc.Error, requests.RequestException, HTTPError, OSError, AssertionError) as error:
+        # the client asserts that an answer has one item
         raise Unavailable(f"{store!r} can't {what}: {type(error).__name__}") from error
 
 

