@@ -58,7 +58,7 @@ def set_refuses(refuses: bool):
 
 
 @external
-def set_takes_public_row(params: Bytes[256]):
+def set_takes_public_rows(params: Bytes[256]):
     """
     @notice With these params it takes a public row.
     """
@@ -98,5 +98,5 @@ def least_rows(params: Bytes[256]) -> uint256:
 
 @external
 @view
-def takes_public_row(params: Bytes[256]) -> bool:
+def takes_public_rows(params: Bytes[256]) -> bool:
     return self.public_params == keccak256(params)

@@ -4,8 +4,8 @@ It can't choose: which rows count is what trainers delivered, what they are wort
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
 with it.
 
-With a public row in the terms the matrix has the last aggregate too, so it has to be had: from the store, or made again
-from the payloads that it was made of.
+With public rows in the terms the matrix has the last aggregate and the sum of all steps too, so all aggregates have to be
+had: from the store, or made again from the payloads that they were made of.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy.typing as npt
 from offchain.market.chain import contract_at, token_at
 from offchain.market.errors import FalseAggregate, MarketError
 from offchain.market.member import fetch_aggregate
-from offchain.market.project import Delivery, Phase, Point, Project, Settlement, settlement_of
+from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
+from offchain.market.public_rows import PublicRow, PublicRows, after
 from offchain.progress import stage
 from offchain.proving.commitment import Combination, commit
 from offchain.proving.gram import gram_matrix
@@ -59,14 +60,6 @@ class _Opened:
     excluded: list[int]
 
 
-@dataclass(frozen=True)
-class _PublicRow:
-    """The last aggregate, and the commitment that the contract formed to it."""
-
-    combination: Combination = field(repr=False)
-    commitment: Point
-
-
 class Aggregator:
     """Acts for `account` in one project."""
 
@@ -78,6 +71,8 @@ class Aggregator:
         self._policy = contract_at(getattr(contracts, project.terms.policy_terms.contract), project.terms.policy)
         self._key = SealingKey.generate()
         self._proof: RoundProof | None = None  # the last one
+        self._public: PublicRows | None = None  # after so many settled rounds that kept anything
+        self._public_rounds = 0
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key."""
@@ -91,7 +86,7 @@ class Aggregator:
 
     def settle(self) -> SettledRound:
         """Settles the running round. Raises MarketError if more payloads are unusable than may be excluded: then void
-        the round, or wait for them. And if the public row is not to be had.
+        the round, or wait for them. And if the public rows are not to be had.
         """
         status = self.project.expect(Phase.SCORING)
         opened = self._open_all(self.project.deliveries(status.round))
@@ -101,8 +96,8 @@ class Aggregator:
                 f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
             )
 
-        public = self._public_row()
-        gram = gram_matrix(updates, public.combination if public else None)
+        public = self._public_rows()
+        gram = gram_matrix(updates, public.combinations if public else ())
         outcome = self._decide(len(rows), gram, status.rate)
         published = self._publish(updates, opened.tails, outcome.weights)
 
@@ -151,14 +146,18 @@ class Aggregator:
             return None
         return payload
 
-    def _public_row(self) -> _PublicRow | None:
-        """The running round's, or None if it has none. Raises MarketError if it is not to be had."""
-        settlement = self.project.public_row()
-        if settlement is None:
-            return None
+    def _public_rows(self) -> PublicRows | None:
+        """The running round's, or None if it has none. Raises MarketError if they are not to be had."""
+        for settlement in self.project.public_settlements()[self._public_rounds :]:
+            row = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
+            self._public = after(self._public, row, settlement.total_weight)
+            self._public_rounds += 1
+        return self._public
+
+    def _aggregate_of(self, settlement: Settlement) -> Combination:
         try:
             published = fetch_aggregate(self.project, self.store, self.srs, settlement)
-            values, tail = published.values, published.tail
+            return Combination(published.values, published.tail)
         except (StoreError, PayloadError, FalseAggregate) as error:
             logger.warning("aggregate of round %d: %s", settlement.round, error)
             deliveries = self.project.deliveries(settlement.round)
@@ -167,15 +166,14 @@ class Aggregator:
                 raise MarketError(
                     f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads"
                 ) from error
-            values, tail = aggregate(again.updates, again.tails, settlement.weights)
-        return _PublicRow(Combination(values, tail), settlement.aggregate)
+            return Combination(*aggregate(again.updates, again.tails, settlement.weights))
 
-    def _prove(self, round_: int, opened: _Opened, gram: list[int], public: _PublicRow | None = None) -> RoundProof:
+    def _prove(self, round_: int, opened: _Opened, gram: list[int], public: PublicRows | None = None) -> RoundProof:
         """The round's proof: made once for the same rows, since each further one would open the updates further."""
         context = self.project.context(round_, str(self.account.address))
         commitments = tuple(delivery.commitment for delivery in opened.rows)
         if public is not None:
-            commitments += (public.commitment,)
+            commitments += public.commitments
         last = self._proof and (self._proof.statement.context, self._proof.statement.commitments)
         if self._proof is None or last != (context, commitments):
             bits = self.project.terms.bits
@@ -185,7 +183,7 @@ class Aggregator:
                 opened.updates,
                 opened.tails,
                 bits,
-                public=public.combination if public else None,
+                public=public.combinations if public else (),
                 commitments=commitments,
                 gram=gram,
             )
