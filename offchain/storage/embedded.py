@@ -6,19 +6,18 @@ program.
 
 Several processes may use a folder at once, without locks. A block is written to a file of its own, flushed to disk,
 and moved to its name in one step, so a name either has the whole block or doesn't exist. Two writers of a block write
-the same bytes, so it doesn't matter who is last. Nothing is ever removed. A block that was damaged on disk is Corrupt
-until its content is put again, which repairs it.
+the same bytes, so it doesn't matter who is last. Nothing is ever removed, so pins change nothing. A block that was
+damaged on disk is Corrupt until its content is put again, which repairs it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from offchain.storage.cid import Cid
 from offchain.storage.errors import NotFound
+from offchain.storage.files import flush_folder, written_whole
 from offchain.storage.store import Store
 
 __all__ = ["EmbeddedStore"]
@@ -34,31 +33,27 @@ class EmbeddedStore(Store):
     def __repr__(self) -> str:
         return f"EmbeddedStore({str(self._folder)!r})"
 
+    def pin(self, content: bytes | Cid) -> None:
+        pass  # all is kept
+
+    def unpin(self, content: bytes | Cid) -> None:
+        pass
+
     def _path(self, digest: bytes) -> Path:
         name = digest.hex()
         return self._folder / name[:2] / name
 
-    def _write(self, digest: bytes, block: bytes) -> None:
-        path = self._path(digest)
+    def _write(self, cid: Cid, block: bytes) -> None:
+        path = self._path(cid.digest)
         with suppress(NotFound):
-            if hashlib.sha256(self._read(digest, len(block) + 1)).digest() == digest:
+            if self._read(cid.digest, len(block) + 1) == block:
                 return
         if not path.parent.exists():
             path.parent.mkdir(exist_ok=True)
-            _flush_folder(self._folder)
-        handle, new = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(handle, 0o644)  # contents are public or sealed, and others may share the folder
-                file.write(block)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(new)
-            raise
-        _flush_folder(path.parent)
+            flush_folder(self._folder)
+        # contents are public or sealed, and others may share the folder
+        with written_whole(path, mode=0o644) as file:
+            file.write(block)
 
     def _read(self, digest: bytes, max_size: int) -> bytes:
         try:
@@ -69,12 +64,3 @@ class EmbeddedStore(Store):
 
     def _holds(self, digest: bytes) -> bool:
         return self._path(digest).is_file()
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes new names in a folder survive a crash of the machine."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

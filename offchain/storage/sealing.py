@@ -30,6 +30,8 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,17 +42,28 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from offchain.storage.errors import SealingError
 
-__all__ = ["KEY", "MAX_RECIPIENTS", "Envelope", "SealingKey", "check_public_key", "seal", "sealed_size"]
+__all__ = [
+    "KEY",
+    "MAX_RECIPIENTS",
+    "SLOT",
+    "Envelope",
+    "SealingKey",
+    "address_bytes",
+    "check_public_key",
+    "seal",
+    "sealed_size",
+    "wrap",
+]
 
 MAX_RECIPIENTS = 8  # aggregators that a project can list
 KEY = 32  # bytes of a key, public or secret
+SLOT = 32 + KEY + 16  # bytes of a recipient's slot: encapsulated key, sealed key, tag
 
 _VERSION = 1
 _DOMAIN = b"meed/sealed-payload/1"
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _TAG = 16
 _HEAD = 2 + 32
-_SLOT = 32 + KEY + _TAG  # encapsulated key, sealed key, tag
 _NONCE = bytes(12)
 
 
@@ -74,7 +87,7 @@ class Envelope:
     def info(self) -> bytes:
         """The bytes that HPKE and the AEAD bind: of fixed length, so that no two envelopes share them."""
         numbers = self.chain_id.to_bytes(32, "big"), self.round.to_bytes(32, "big")
-        return b"".join([_DOMAIN, numbers[0], _address(self.project), numbers[1], _address(self.sender)])
+        return b"".join([_DOMAIN, numbers[0], address_bytes(self.project), numbers[1], address_bytes(self.sender)])
 
 
 class SealingKey:
@@ -126,18 +139,24 @@ class SealingKey:
         Raises SealingError, one message for whatever is wrong with the bytes.
         """
         count = sealed[1] if len(sealed) >= _HEAD and sealed[0] == _VERSION else 0
-        start = _HEAD + count * _SLOT
+        start = _HEAD + count * SLOT
         if not 1 <= count <= MAX_RECIPIENTS or not 0 <= len(sealed) - start - _TAG <= max_size:
             raise SealingError("the payload doesn't open")
         header, info = sealed[:start], envelope.info()
-        for k in range(_HEAD, start, _SLOT):
-            try:
-                key = _SUITE.decrypt(sealed[k : k + _SLOT], self._secret, info)
-                if hmac.compare_digest(_commitment(key, info), sealed[2:_HEAD]):
+        for key in self.unwrap(sealed[_HEAD:start], info):
+            if hmac.compare_digest(_commitment(key, info), sealed[2:_HEAD]):
+                with suppress(InvalidTag):
                     return ChaCha20Poly1305(key).decrypt(_NONCE, sealed[start:], info + header)
+        raise SealingError("the payload doesn't open")
+
+    def unwrap(self, slots: bytes, info: bytes) -> Iterator[bytes]:
+        """The content keys (32 bytes) in those of the slots, one behind the other, that this key opens."""
+        for k in range(0, len(slots), SLOT):
+            try:
+                key = _SUITE.decrypt(slots[k : k + SLOT], self._secret, info)
             except (InvalidTag, ValueError):
                 continue
-        raise SealingError("the payload doesn't open")
+            yield key
 
 
 def seal(content: bytes, recipients: list[bytes], envelope: Envelope) -> bytes:
@@ -148,17 +167,23 @@ def seal(content: bytes, recipients: list[bytes], envelope: Envelope) -> bytes:
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise SealingError(f"seal to 1 to {MAX_RECIPIENTS} recipients, not {len(recipients)}")
     info, key = envelope.info(), secrets.token_bytes(KEY)
-    slots = []
+    header = b"".join([bytes([_VERSION, len(recipients)]), _commitment(key, info), wrap(key, recipients, info)])
+    return header + ChaCha20Poly1305(key).encrypt(_NONCE, content, info + header)
+
+
+def wrap(key: bytes, recipients: list[bytes], info: bytes) -> bytes:
+    """The slots that give a content key (32 bytes) to each of the public keys, one behind the other.
+
+    Raises SealingError for a key that can't be sealed to.
+    """
     for public in recipients:
         check_public_key(public)
-        slots.append(_SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info))
-    header = b"".join([bytes([_VERSION, len(slots)]), _commitment(key, info), *slots])
-    return header + ChaCha20Poly1305(key).encrypt(_NONCE, content, info + header)
+    return b"".join(_SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info) for public in recipients)
 
 
 def sealed_size(size: int, recipients: int = MAX_RECIPIENTS) -> int:
     """Bytes of a sealed content of `size` bytes: what a reader must be ready to take."""
-    return _HEAD + recipients * _SLOT + size + _TAG
+    return _HEAD + recipients * SLOT + size + _TAG
 
 
 def check_public_key(public: bytes) -> None:
@@ -176,7 +201,8 @@ def _commitment(key: bytes, info: bytes) -> bytes:
     return hashlib.sha256(b"meed/sealed-payload/key/1" + info + key).digest()
 
 
-def _address(text: str) -> bytes:
+def address_bytes(text: str) -> bytes:
+    """The 20 bytes of "0x" and 40 hex digits. Raises SealingError."""
     try:
         address = bytes.fromhex(text[2:])
     except (TypeError, ValueError):

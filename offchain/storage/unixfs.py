@@ -17,15 +17,16 @@ References: github.com/ipfs/specs, UNIXFS.md; ipld.io/specs/codecs/dag-pb.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import IO, Any
 
 from offchain.storage.cid import DIGEST, Cid, Codec
-from offchain.storage.errors import AmbiguousContent
+from offchain.storage.errors import AmbiguousContent, StoreError
 
-__all__ = ["CHUNK", "LINKS", "Node", "blocks_of", "cid_of", "decode_node", "decode_root"]
+__all__ = ["CHUNK", "LINKS", "Node", "blocks_of", "blocks_of_file", "cid_of", "decode_node", "decode_root"]
 
 CHUNK = 262_144  # bytes of a leaf
 LINKS = 174  # children of a node, at most
@@ -59,13 +60,21 @@ def blocks_of(content: bytes) -> Iterator[tuple[Cid, bytes]]:
 
     Raises AmbiguousContent.
     """
-    view = memoryview(content)
-    if len(view) <= CHUNK:
-        if decode_root(bytes(view)) is not None:
+    yield from blocks_of_file(io.BytesIO(content), len(content))
+
+
+def blocks_of_file(file: IO[bytes], size: int) -> Iterator[tuple[Cid, bytes]]:
+    """`blocks_of` the next `size` bytes of a file, read one block at a time.
+
+    Raises AmbiguousContent, and StoreError if the file ends early.
+    """
+    if size <= CHUNK:
+        cid, block = _leaf(file, size)
+        if decode_root(block) is not None:
             raise AmbiguousContent("the content reads as the root of a chunked file; store it in another form")
-        yield Cid(_sha256(view)), bytes(view)
+        yield cid, block
         return
-    yield from _blocks_below(view, _depth(len(view)))
+    yield from _blocks_below(file, size, _depth(size))
 
 
 def decode_root(block: bytes) -> Node | None:
@@ -84,21 +93,27 @@ def decode_node(block: bytes, size: int, depth: int) -> Node | None:
     return _checked(block, size, depth, _scan(block)[1])
 
 
-def _blocks_below(view: memoryview, depth: int) -> Iterator[tuple[Cid, bytes]]:
+def _blocks_below(file: IO[bytes], size: int, depth: int) -> Iterator[tuple[Cid, bytes]]:
     if depth == 0:
-        yield Cid(_sha256(view)), bytes(view)
+        yield _leaf(file, size)
         return
-    digests, start = [], 0
-    for size in _child_sizes(len(view), depth):
-        for cid, block in _blocks_below(view[start : start + size], depth - 1):
+    digests = []
+    for child in _child_sizes(size, depth):
+        for cid, block in _blocks_below(file, child, depth - 1):
             yield cid, block
         digests.append(cid.digest)  # of the last block: the child itself
-        start += size
-    block = _encode(len(view), depth, tuple(digests))
+    block = _encode(size, depth, tuple(digests))
     yield Cid(_sha256(block), Codec.DAG_PB), block
 
 
-def _sha256(data: bytes | memoryview) -> bytes:
+def _leaf(file: IO[bytes], size: int) -> tuple[Cid, bytes]:
+    block = file.read(size)
+    if len(block) != size:
+        raise StoreError("the file became shorter while it was read")
+    return Cid(_sha256(block)), block
+
+
+def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import multiprocessing
 import os
 import random
@@ -13,7 +14,7 @@ import pytest
 
 from offchain.storage.cid import Cid, Codec
 from offchain.storage.embedded import EmbeddedStore
-from offchain.storage.errors import AmbiguousContent, CidError, Corrupt, NotFound, TooLarge
+from offchain.storage.errors import AmbiguousContent, CidError, Corrupt, NotFound, StoreError, TooLarge
 from offchain.storage.unixfs import CHUNK, LINKS, blocks_of, cid_of
 
 LONG = 3 * CHUNK + 7
@@ -133,7 +134,7 @@ def test_get__leaf_of_another_length__raises(store: EmbeddedStore) -> None:
     store.put(data)
     store.put(short)
     digest = hashlib.sha256(forged).digest()
-    store._write(digest, forged)
+    store._write(Cid(digest), forged)
     with pytest.raises(Corrupt, match="has 5 bytes, its file says 8"):
         store.get(digest, CHUNK + 8)
 
@@ -146,7 +147,7 @@ def test_get__child_that_is_no_node__raises(store: EmbeddedStore) -> None:
     store.put(data)
     store.put(b"x")
     digest = hashlib.sha256(forged).digest()
-    store._write(digest, forged)
+    store._write(Cid(digest), forged)
     with pytest.raises(Corrupt, match="isn't a node of 1 bytes"):
         store.get(digest, len(data))
     assert not store.has(digest)
@@ -204,3 +205,38 @@ def test_put__several_processes__all_contents_whole(tmp_path: Path) -> None:
             f"own {seed}", CHUNK + seed
         )
     assert not list(folder.rglob(".new-*"))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, CHUNK + 1, LONG, LINKS * CHUNK + 1])
+def test_put_file__any_length__is_what_put_keeps(store: EmbeddedStore, tmp_path: Path, size: int) -> None:
+    data, source, target = content("f", size), tmp_path / "source", tmp_path / "target"
+    source.write_bytes(data)
+    cid = store.put_file(source)
+    assert cid == cid_of(data)
+    assert store.get(cid, size) == data
+    store.get_file(cid, target, size)
+    assert target.read_bytes() == data
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_put_file__that_ends_early__raises_and_keeps_no_root(store: EmbeddedStore) -> None:
+    with pytest.raises(StoreError, match="became shorter"):
+        store._put(io.BytesIO(content("a", LONG - 1)), LONG)
+    assert not store.has(cid_of(content("a", LONG - 1)))
+
+
+def test_get_file__last_block_missing__leaves_what_was_there(store: EmbeddedStore, tmp_path: Path) -> None:
+    data, target = content("a", LONG), tmp_path / "target"
+    cid = store.put(data)
+    path_of(store, hashlib.sha256(data[3 * CHUNK :]).digest()).unlink()
+    target.write_bytes(b"before")
+    with pytest.raises(NotFound):
+        store.get_file(cid, target, LONG)
+    assert target.read_bytes() == b"before"
+    assert not list(tmp_path.glob(".new-*"))
+
+
+def test_unpin__embedded__is_still_kept(store: EmbeddedStore) -> None:
+    cid = store.put(b"kept")
+    store.unpin(cid)
+    assert store.get(cid, 4) == b"kept"
