@@ -334,7 +334,7 @@ def make_market(
     ) -> Market:
         aggregators = parties.aggregators[:2] if aggregators is None else aggregators
         terms = default_terms(token, policy, aggregators) | changes
-        policy.set_takes_public_row(terms["params"], sender=parties.owner)
+        policy.set_takes_public_rows(terms["params"], sender=parties.owner)
         trainers = parties.trainers[: terms["seats"]] if trainers is None else trainers
         cast = replace(parties, aggregators=aggregators, trainers=trainers)
         return Market(project, chain, registry, token, policy, cast, terms)

@@ -49,7 +49,7 @@ def test_walk__any_calls_by_anyone__contract_is_the_model(
     seed: int, make_market: Callable[..., Market], parties: Parties
 ) -> None:
     rng = random.Random(seed)
-    rules = {"seats": 6, "min_rows": 4, "rounds": 4, "max_excluded": 1, "public_row": seed % 4 < 2}
+    rules = {"seats": 6, "min_rows": 4, "rounds": 4, "max_excluded": 1, "public_rows": seed % 4 < 2}
     market = make_market(**_cast(seed, parties), **rules)
     for _ in range(STEPS):
         if market.model.state == "closed" and rng.random() < 0.2:
