@@ -77,7 +77,7 @@ def test_real_token__fee_on_transfer__no_money_comes_in(
 
 
 def test_real_token__fee_from_the_middle_on__each_bears_its_own(make_market: Make, deploy: Deploy) -> None:
-    """The token starts to take its hundredth when all the money is in: the project goes on, and pays to the last unit."""
+    """The token starts to take its hundredth when all the money is in: the project goes on and pays all."""
     token = deploy("FeeOnTransferToken")
     market = make_market(token=token, rounds=2).to_collecting().to_scoring()
     market.settle(market.aggregators[0], [1, 2, 3, 4])
