@@ -9,6 +9,7 @@ from typing import Any
 
 from eth_abi import encode
 from eth_utils import keccak
+from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
 
 ONE = 1 << 32
 GENERATOR = (1, 2)  # a point of the curve: any will do where proofs are not checked
@@ -293,7 +294,7 @@ class ProjectDriver:
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
     def public_points(self) -> list[tuple[int, int]]:
-        """The commitments to the last aggregate and to the sum of all steps, as the events tell; none before the first."""
+        """The commitments to the last aggregate and to the sum of steps, as the events tell; none before the first."""
         head = self.chain.provider.get_block("latest").number
         kept = [event for event in self.escrow.Settled.range(0, head + 1) if tuple(event.aggregate) != (0, 0)]
         if not kept:

@@ -303,16 +303,19 @@ class Market(Node):
         values = [self.chain_id, self.escrow.address, self.model.round, who.address, self.commitment_of(who)]
         return keccak(encode_abi(types, values))
 
-    def _last_aggregate(self) -> tuple[int, ...]:
-        """The commitment: each weight in it is one."""
-        logs = (1 + i for i, person in enumerate(self.people) if person.address in self.model.aggregate)
-        return tuple(map(int, multiply(G1, ONE * sum(logs))))
+    def _public_rows(self) -> list[tuple[int, ...]]:
+        """The commitments to the last aggregate and to the sum of all steps: each weight in them is one."""
+        logs = {person.address: 1 + i for i, person in enumerate(self.people)}
+        sums = [ONE * sum(logs[member] for member in members) for members in self.model.aggregates]
+        scales = [2**41 // (ONE * len(members)) for members in self.model.aggregates]
+        steps = sum(scale * log for scale, log in zip(scales, sums, strict=True))
+        return [tuple(map(int, multiply(G1, log))) for log in (sums[-1], steps)]
 
     def _settlement(self, excluded: frozenset[int], genuine: bool = True) -> tuple[Any, ...]:
         rows = self._members(self.model.delivered - excluded)
         commitments = [self.commitment_of(who) for who in rows]
-        if self.terms["public_row"] and self.model.aggregate:
-            commitments.append(self._last_aggregate())
+        if self.terms["public_rows"] and self.model.aggregates:
+            commitments += self._public_rows()
         if not genuine:
             commitments = commitments[1:] + commitments[:1]
         gram = [1] * (len(commitments) * (len(commitments) + 1) // 2)

@@ -89,9 +89,9 @@ MUTANTS = (
     _escrow("settle", 'len(commitments) == expected, "escrow', 'len(commitments) >= expected, "escrow'),
     _escrow("settle", "        self._check_opening(m.round, seats[i], trainer, commitments[i])\n"),
     _escrow(
-        "settle_public_row",
-        '        assert keccak256(abi_encode(commitments[len(seats)])) == last, "escrow: wrong aggregate"\n',
-        "        pass\n",
+        "settle_public_rows",
+        'abi_encode(commitments[n], commitments[n + 1])) == known, "escrow',
+        'abi_encode(commitments[n], commitments[n + 1])) != empty(bytes32), "escrow',
     ),
     _escrow("settle", "abi_encode(chain.id, self, m.round, msg.sender)", "abi_encode(chain.id, self, msg.sender)"),
     _escrow("settle", "abi_encode(chain.id, self, m.round, msg.sender)", "abi_encode(chain.id, self, m.round)"),
@@ -103,7 +103,9 @@ MUTANTS = (
     _escrow("settle_money", "    # the money\n    ledger._acknowledge()\n", "    # the money\n"),
     _escrow("settle_money", "    ledger._sink(lost)\n"),
     _escrow("settle leave", "    self.settled |= 1 << m.round\n"),
-    _escrow("settle_public_row", "        self.last_aggregate = keccak256(abi_encode(aggregate))\n", "        pass\n"),
+    _escrow(
+        "settle_public_rows", "        self.public_rows = keccak256(abi_encode(aggregate, steps))\n", "        pass\n"
+    ),
     _escrow("settle_policy settle", "        self.rate = outcome.next_rate\n", "        pass\n"),
     _escrow("settle_money settle", "m.active & ~rows, self", "m.active & ~m.delivered, self"),
     # --- void and republish

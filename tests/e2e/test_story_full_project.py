@@ -58,12 +58,12 @@ def test_project__owner_silent_in_handover__aggregator_paid_by_anyone(make_marke
 
 
 def test_project__aggregate__is_the_weighted_sum_of_the_commitments(make_market: Callable[..., Market]) -> None:
-    market = make_market().to_collecting().to_scoring()
+    market = make_market(public_rows=True).to_collecting().to_scoring()
     market.settle(market.aggregators[0], [5, 3, 1, 0])
     # who stands k-th among the people commits to k times the generator; a row with a contribution has weight 1.0
     scalar = ONE * sum(market.people.index(trainer) + 1 for trainer in market.trainers[:3])
-    aggregate = tuple(map(int, multiply(G1, scalar)))
-    assert market.escrow.last_aggregate() == keccak(encode(["uint256[2]"], [aggregate]))
+    aggregate, steps = (tuple(map(int, multiply(G1, log))) for log in (scalar, 2**41 // (3 * ONE) * scalar))
+    assert market.escrow.public_rows() == keccak(encode(["uint256[2]", "uint256[2]"], [aggregate, steps]))
 
 
 def test_project__every_term_at_its_limit__nothing_overflows(make_market: Callable[..., Market]) -> None:

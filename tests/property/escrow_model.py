@@ -50,7 +50,7 @@ class EscrowModel:
         self.round = 0
         self.in_scoring = False
         self.settled: set[int] = set()
-        self.aggregate: tuple[str, ...] = ()  # whose updates are in the last one that is not void
+        self.aggregates: list[tuple[str, ...]] = []  # whose updates are in each that is not void
 
         self.due: Counter[str] = Counter()
         self.parts: Counter[str] = Counter()
@@ -144,8 +144,8 @@ class EscrowModel:
     def settle(
         self, who: str, excluded: frozenset[int], contributions: tuple[int, ...] | None, genuine: bool = True
     ) -> None:
-        """`contributions` by row, None if the policy fails; `genuine`: the commitments are the rows' own, and with a
-        public row that of the last aggregate.
+        """`contributions` by row, None if the policy fails; `genuine`: the commitments are the rows' own, and with
+        public rows those of the last aggregate and of the sum of steps.
         """
         self._need_scoring(who, excluded)
         need(len(excluded) <= self.terms["max_excluded"], "settle: too many excluded")
@@ -169,7 +169,7 @@ class EscrowModel:
         self.scored.add(self.round)
         self.settled.add(self.round)
         kept = tuple(self.members[seat] for seat, share in zip(rows, shares, strict=True) if share)
-        self.aggregate = kept or self.aggregate
+        self.aggregates += [kept] if kept else []
         self._miss(self.active - set(rows))
         self._next_round()
 

@@ -54,7 +54,7 @@ def bazaar(project: Any, chain: Any, registry: Any, token: Any, parties: Parties
         policy.set_least_rows(2, sender=owner)
         windows = {"accept_window": 400, "enrol_window": 500}
         terms = default_terms(token, policy, aggregators) | windows | changes
-        policy.set_takes_public_row(terms["params"], sender=owner)
+        policy.set_takes_public_rows(terms["params"], sender=owner)
         cast = replace(parties, owner=owner, aggregators=aggregators, trainers=trainers)
         return Stall(project, chain, registry, token, policy, cast, terms)
 
@@ -63,7 +63,7 @@ def bazaar(project: Any, chain: Any, registry: Any, token: Any, parties: Parties
             open_stall(0, token, anna, [bela, cleo], others, min_rows=3),
             open_stall(1, token, bela, [anna, dora], [cleo, *others], seats=3, min_rows=2, rounds=2, max_excluded=0),
             open_stall(
-                2, callback, dora, [dora, others[0], cleo], [anna, *others], seats=3, min_rows=3, public_row=True
+                2, callback, dora, [dora, others[0], cleo], [anna, *others], seats=3, min_rows=3, public_rows=True
             ),
         ]
     )

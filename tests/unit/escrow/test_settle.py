@@ -144,7 +144,6 @@ def test_settle__aggregate__is_the_weighted_sum(
         total = term if total is None else add(total, term)
     expected = tuple(int(c) for c in normalize(total))
     assert distinct.events(receipt)[0][1]["aggregate"] == list(expected)
-    assert distinct.escrow.last_aggregate() == keccak(encode(["uint256[2]"], [expected]))
 
 
 def test_settle__all_weights_zero__aggregate_is_the_identity_and_not_the_last(distinct: ProjectDriver) -> None:
@@ -152,7 +151,6 @@ def test_settle__all_weights_zero__aggregate_is_the_identity_and_not_the_last(di
     receipt = distinct.settle()
     fields = distinct.events(receipt)[0][1]
     assert (fields["aggregate"], fields["kept"], fields["policy_failed"]) == ([0, 0], 0, False)
-    assert distinct.escrow.last_aggregate() == bytes(32)
 
 
 # --- who and when

@@ -1,4 +1,4 @@
-"""The public row: the last aggregate is one more row of the Gram matrix, from the first round on that had one."""
+"""The public rows: last aggregate and sum of steps are rows of the Gram matrix as soon as there are any."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import ape
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
-from py_ecc.optimized_bn128 import G1, multiply, normalize
 from web3.exceptions import ContractLogicError
 
 from tests.escrow_driver import EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, GENERATOR, ONE, ProjectDriver, outcome_bytes
@@ -19,9 +18,9 @@ GAUGE = 4  # mode of the mock policy
 
 @pytest.fixture(scope="module")
 def public(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
-    """Scoring the first round, each trainer has committed to something else; the terms have a public row."""
-    policy.set_takes_public_row(b"params", sender=owner)
-    project = create_project(public_row=True, rounds=4).to_collecting()
+    """Scoring the first round, each trainer has committed to something else; the terms have public rows."""
+    policy.set_takes_public_rows(b"params", sender=owner)
+    project = create_project(public_rows=True, rounds=4).to_collecting()
     project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
     return project.to_scoring()
 
@@ -29,14 +28,22 @@ def public(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
 @pytest.fixture(scope="module")
 def second(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
     """The same, scoring the second round."""
-    policy.set_takes_public_row(b"params", sender=owner)
-    project = create_project(public_row=True, rounds=4).to_collecting()
+    policy.set_takes_public_rows(b"params", sender=owner)
+    project = create_project(public_rows=True, rounds=4).to_collecting()
     project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
     project.round([1, 0, 1, 1])
     return project.to_scoring()
 
 
-FIRST_AGGREGATE = point(ONE * (LOGS[0] + LOGS[2] + LOGS[3]))  # of `second`
+SUM = ONE * (LOGS[0] + LOGS[2] + LOGS[3])  # of `second`
+STEP = 2**41
+STEPS = STEP // (3 * ONE) * SUM
+PUBLIC = [point(SUM), point(STEPS)]
+
+
+def known(*points: tuple[int, int]) -> bytes:
+    """What the escrow keeps of two public rows."""
+    return keccak(encode(["uint256[2]", "uint256[2]"], points))
 
 
 def settled(project: ProjectDriver, *arguments: Any, **changes: Any) -> dict[str, Any]:
@@ -47,46 +54,48 @@ def settled(project: ProjectDriver, *arguments: Any, **changes: Any) -> dict[str
 # --- which rounds have one
 
 
-def test_settle__first_round__has_no_public_row(public: ProjectDriver) -> None:
+def test_settle__first_round__has_no_public_rows(public: ProjectDriver) -> None:
     public.answer([1, 2, 3, 4])
     own = [public.commitments[seat] for seat in range(4)]
-    for surplus in (GENERATOR, (0, 0), own[0]):
+    for surplus in ([GENERATOR], [(0, 0)] * 2, own[:2]):
         with ape.reverts("escrow: wrong number of commitments"):
-            public.settle(commitments=[*own, surplus])
+            public.settle(commitments=[*own, *surplus])
     assert settled(public, commitments=own)["rows"] == 0b1111
 
 
-def test_settle__second_round__last_aggregate_is_the_last_row(second: ProjectDriver) -> None:
+def test_settle__second_round__has_public_rows_behind_the_others(second: ProjectDriver) -> None:
     second.answer([1, 2, 3, 4])
     own = [second.commitments[seat] for seat in range(4)]
-    fields = settled(second, commitments=[*own, FIRST_AGGREGATE])
-    # a row of the matrix, and nobody's: it has no weight in the aggregate and no share
+    fields = settled(second, commitments=[*own, *PUBLIC])
+    # rows of the matrix, and nobody's: they have no weight in the aggregate and no share
     assert (fields["rows"], fields["kept"], fields["contributions"]) == (0b1111, 0b1111, [1, 2, 3, 4])
     assert (len(fields["weights"]), len(fields["credits"])) == (4, 4)
     aggregate = point(ONE * sum(LOGS))
     assert fields["aggregate"] == list(aggregate)
-    assert second.escrow.last_aggregate() == keccak(encode(["uint256[2]"], [aggregate]))
+    assert second.escrow.public_rows() == known(aggregate, point(STEPS + STEP // (4 * ONE) * ONE * sum(LOGS)))
 
 
-def test_settle__third_round__has_the_second_aggregate(second: ProjectDriver) -> None:
+def test_settle__third_round__has_the_second_aggregate_and_both_steps(second: ProjectDriver) -> None:
     second.answer([0, 1, 1, 0])
     second.settle()
     second.answer([1, 2, 3, 4])
     second.to_scoring()
     own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong aggregate"):
-        second.settle(commitments=[*own, FIRST_AGGREGATE])
-    second.settle(commitments=[*own, point(ONE * (LOGS[1] + LOGS[2]))])
+    total = ONE * (LOGS[1] + LOGS[2])
+    steps = point(STEPS + STEP // (2 * ONE) * total)
+    for wrong in (PUBLIC, [point(total), PUBLIC[1]], [PUBLIC[0], steps], [steps, point(total)]):
+        with ape.reverts("escrow: wrong public rows"):
+            second.settle(commitments=[*own, *wrong])
+    second.settle(commitments=[*own, point(total), steps])
 
 
-def test_settle__terms_without_public_row__takes_none(create_project: Any) -> None:
+def test_settle__terms_without_public_rows__takes_none(create_project: Any) -> None:
     project = create_project().to_collecting()
     project.round([1, 1, 1, 1])
     project.to_scoring()
-    last = project.last_aggregate()
-    assert project.escrow.last_aggregate() == keccak(encode(["uint256[2]"], [last]))
+    assert project.escrow.public_rows() == bytes(32)
     with ape.reverts("escrow: wrong number of commitments"):
-        project.settle(commitments=[GENERATOR] * 4 + [last])
+        project.settle(commitments=[GENERATOR] * 4 + project.public_points())
     project.settle(commitments=[GENERATOR] * 4)
 
 
@@ -99,22 +108,22 @@ def test_settle__after_a_void_outcome__the_aggregate_before_it_counts(second: Pr
     second.answer([1, 1, 1, 1])
     second.to_scoring()
     own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong aggregate"):
-        second.settle(commitments=[*own, (0, 0)])
+    with ape.reverts("escrow: wrong public rows"):
+        second.settle(commitments=[*own, (0, 0), PUBLIC[1]])
     with ape.reverts("escrow: wrong number of commitments"):
         second.settle(commitments=own)
-    second.settle(commitments=[*own, FIRST_AGGREGATE])
+    second.settle(commitments=[*own, *PUBLIC])
 
 
 def test_settle__after_a_void_outcome_of_the_first_round__there_is_none(public: ProjectDriver) -> None:
     public.answer([0, 0, 0, 0])
     public.settle()
-    assert public.escrow.last_aggregate() == bytes(32)
+    assert public.escrow.public_rows() == bytes(32)
     public.answer([1, 1, 1, 1])
     public.to_scoring()
     own = [public.commitments[seat] for seat in range(4)]
     with ape.reverts("escrow: wrong number of commitments"):
-        public.settle(commitments=[*own, (0, 0)])
+        public.settle(commitments=[*own, (0, 0), (0, 0)])
     public.settle(commitments=own)
 
 
@@ -124,7 +133,7 @@ def test_settle__after_a_voided_round__the_aggregate_before_it_counts(second: Pr
     second.answer([1, 1, 1, 1])
     second.to_scoring()
     own = [second.commitments[seat] for seat in range(4)]
-    second.settle(number=1, commitments=[*own, FIRST_AGGREGATE])
+    second.settle(number=1, commitments=[*own, *PUBLIC])
     assert second.escrow.settled() == 0b101
 
 
@@ -133,47 +142,58 @@ def test_settle__after_a_voided_round__the_aggregate_before_it_counts(second: Pr
 
 @pytest.mark.parametrize(
     "wrong",
-    [GENERATOR, (0, 0), point(LOGS[0]), (FIRST_AGGREGATE[1], FIRST_AGGREGATE[0]), point(2 * ONE * sum(LOGS))],
+    [GENERATOR, (0, 0), point(LOGS[0]), (PUBLIC[0][1], PUBLIC[0][0]), point(2 * SUM)],
     ids=["another", "identity", "a row", "swapped", "a multiple"],
 )
-def test_settle__wrong_aggregate__reverts(second: ProjectDriver, wrong: tuple[int, int]) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_settle__wrong_public_row__reverts(second: ProjectDriver, wrong: tuple[int, int], which: int) -> None:
     own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong aggregate"):
-        second.settle(commitments=[*own, wrong])
+    rows = list(PUBLIC)
+    rows[which] = wrong
+    with ape.reverts("escrow: wrong public rows"):
+        second.settle(commitments=[*own, *rows])
 
 
-@pytest.mark.parametrize("more", [[], [FIRST_AGGREGATE] * 2, [FIRST_AGGREGATE] * 28], ids=["none", "two", "28"])
-def test_settle__other_than_one_public_row__reverts(second: ProjectDriver, more: list[tuple[int, int]]) -> None:
+def test_settle__public_rows_in_the_other_order__reverts(second: ProjectDriver) -> None:
+    own = [second.commitments[seat] for seat in range(4)]
+    with ape.reverts("escrow: wrong public rows"):
+        second.settle(commitments=[*own, *PUBLIC[::-1]])
+
+
+@pytest.mark.parametrize(
+    "more", [[], PUBLIC[:1], [*PUBLIC, PUBLIC[0]], PUBLIC * 14], ids=["none", "one", "three", "28"]
+)
+def test_settle__other_than_two_public_rows__reverts(second: ProjectDriver, more: list[tuple[int, int]]) -> None:
     own = [second.commitments[seat] for seat in range(4)]
     with ape.reverts("escrow: wrong number of commitments"):
         second.settle(commitments=[*own, *more])
 
 
-def test_settle__public_row_before_the_others__reverts(second: ProjectDriver) -> None:
+def test_settle__public_rows_before_the_others__reverts(second: ProjectDriver) -> None:
     own = [second.commitments[seat] for seat in range(4)]
     with ape.reverts("escrow: wrong commitment"):
-        second.settle(commitments=[FIRST_AGGREGATE, *own])
+        second.settle(commitments=[*PUBLIC, *own])
 
 
-def test_settle__one_excluded__public_row_stays_the_last(second: ProjectDriver) -> None:
+def test_settle__one_excluded__public_rows_stay_the_last(second: ProjectDriver) -> None:
     second.answer([1, 1, 1])
     left = [second.commitments[seat] for seat in (0, 1, 3)]
-    with ape.reverts("escrow: wrong aggregate"):
-        second.settle([2], commitments=[*left, second.commitments[2]])
-    assert settled(second, [2], commitments=[*left, FIRST_AGGREGATE])["rows"] == 0b1011
+    with ape.reverts("escrow: wrong public rows"):
+        second.settle([2], commitments=[*left, second.commitments[2], PUBLIC[1]])
+    assert settled(second, [2], commitments=[*left, *PUBLIC])["rows"] == 0b1011
 
 
 # --- who is asked what
 
 
-def test_settle__public_row__verifier_and_policy_are_asked_about_rows_and_one_more(
+def test_settle__public_rows__verifier_and_policy_are_asked_about_rows_and_two_more(
     second: ProjectDriver, verifier: Any, owner: Any
 ) -> None:
     own = [second.commitments[seat] for seat in range(4)]
-    gram = [*range(1, 10), -(2**116), 11, 12, 13, -14, 2**153]
+    gram = [*range(1, 18), -(2**116), 2**153, -(2**153), 2**153]
     proofs = [tuple(proof.values()) for proof in (EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF)]
     types = ["uint256", "uint256", "uint256", "uint256[2][]", "int256[]", GRAM_PROOF, RANGE_PROOF, "uint256[2]"]
-    statement = encode(types, [64, 11, 4, [*own, FIRST_AGGREGATE], gram, *proofs, [0, 0]])
+    statement = encode(types, [64, 11, 4, [*own, *PUBLIC], gram, *proofs, [0, 0]])
     verifier.set_statement(keccak(statement), sender=owner)
     second.answer([1, 2, 3, 4])
     question = encode(["uint256", "int256[]", "bytes", "uint256"], [4, gram, b"params", second.status.rate])
@@ -181,11 +201,13 @@ def test_settle__public_row__verifier_and_policy_are_asked_about_rows_and_one_mo
     assert not settled(second, gram=gram)["policy_failed"]
 
 
-@pytest.mark.parametrize(("weights", "shares"), [([ONE] * 5, [1] * 4 + [0]), ([ONE] * 4 + [0], [1] * 5)])
-def test_settle__policy_pays_the_public_row__all_rows_count_the_same(
+@pytest.mark.parametrize(
+    ("weights", "shares"), [([ONE] * 5, [1] * 4 + [0]), ([ONE] * 4 + [0], [1] * 5), ([ONE] * 6, [1] * 6)]
+)
+def test_settle__policy_pays_a_public_row__all_rows_count_the_same(
     second: ProjectDriver, owner: Any, weights: list[int], shares: list[int]
 ) -> None:
-    second.policy.set_answer(outcome_bytes(0b11111, weights, shares, 5), sender=owner)
+    second.policy.set_answer(outcome_bytes((1 << len(weights)) - 1, weights, shares, 5), sender=owner)
     fields = settled(second)
     assert fields["policy_failed"]
     assert (fields["weights"], fields["contributions"]) == ([ONE] * 4, [1] * 4)
@@ -196,21 +218,21 @@ def test_settle__policy_pays_the_public_row__all_rows_count_the_same(
 
 @pytest.fixture(scope="module")
 def widest(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
-    """Scoring the second round with 31 rows and the public one, and the most gas that a policy may have."""
-    policy.set_takes_public_row(b"params", sender=owner)
+    """Scoring the second round with 30 rows and the public ones, and the most gas that a policy may have."""
+    policy.set_takes_public_rows(b"params", sender=owner)
     project = create_project(
-        public_row=True,
+        public_rows=True,
         rounds=2,
-        seats=31,
-        min_rows=31,
-        round_reward=31 * 50_021,
-        aggregator_stake=31 * 50_021,
+        seats=30,
+        min_rows=30,
+        round_reward=30 * 50_021,
+        aggregator_stake=30 * 50_021,
         policy_gas=6_000_000,
         collect_window=10_000,
         deliver_window=10_000,
     )
     project.to_collecting()
-    project.round([1] * 31)
+    project.round([1] * 30)
     return project.to_scoring()
 
 
@@ -218,11 +240,10 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
     widest: ProjectDriver, owner: Any, aggregator: Any
 ) -> None:
     """The mock tells what it got, through the verifier's call: as much at the least limit as with plenty."""
-    widest.answer([1] * 31)
+    widest.answer([1] * 30)
     widest.policy.set_mode(GAUGE, sender=owner)
     arguments = widest.settle_arguments().values()
-    x, y = normalize(multiply(G1, 31 * ONE))
-    assert list(arguments)[1][-1] == (int(x), int(y))
+    assert list(arguments)[1][-2:] == [point(30 * ONE), point(STEP // (30 * ONE) * 30 * ONE)]
     data = widest.escrow.settle.encode_input(*arguments)
     call = {"from": aggregator.address, "to": widest.escrow.address, "data": data}
 

@@ -1,4 +1,4 @@
-"""A project with a public row, with real proofs: the last aggregate is in the matrix from the second round on.
+"""A project with public rows, with real proofs: the matrix has them from the second round on.
 
 The policy is a mock, which is told the answer that the aggregator gives itself.
 """
@@ -15,9 +15,10 @@ import pytest
 from offchain.bench.gas import Synthetic
 from offchain.market.aggregator import Aggregator
 from offchain.market.errors import MarketError
+from offchain.market.public_rows import PublicRow, after
 from offchain.market.terms import ProjectTerms
 from offchain.market.trainer import Schedule
-from offchain.proving.commitment import Combination
+from offchain.proving.commitment import Combination, commit_combination, random_tail
 from offchain.proving.gram import gram_matrix
 from offchain.proving.round import prove_round
 from offchain.scoring.policy import ONE, Outcome, PolicyTerms
@@ -73,12 +74,12 @@ def public_play(
         policy=str(told.address),
         policy_terms=PolicyTerms(),
         policy_gas=1_000_000,
-        public_row=True,
+        public_rows=True,
         aggregators=[str(aggregator.address)],
         model=model_digest,
         task=task_digest,
     )
-    told.set_takes_public_row(terms.params, sender=owner)
+    told.set_takes_public_rows(terms.params, sender=owner)
     stage._mint(owner, terms.funds)
     stage.project = stage.owner.create(terms)
     assert stage.project.terms == terms
@@ -108,6 +109,7 @@ def fresh_aggregator(public_play: Play) -> Any:
     remembered = [(t.prepared, t._residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
     yield
     aggregator.weights, aggregator.asked, aggregator._proof = weights, [], None
+    aggregator._public, aggregator._public_rounds = None, 0
     for trainer, (prepared, residual, vector, rounds) in zip(public_play.trainers, remembered, strict=True):
         trainer.prepared, trainer._residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds
@@ -132,19 +134,20 @@ def to_second(play: Play, told: Any) -> Play:
     return play
 
 
-def test_settle__two_rounds__matrix_has_the_last_aggregate_from_the_second_on(public_play: Play, told: Any) -> None:
+def test_settle__three_rounds__matrix_has_the_public_rows_from_the_second_on(public_play: Play, told: Any) -> None:
     aggregator = public_play.aggregator
-    first = play_round(public_play, told).settlement
-    updates, combined = vectors_of(public_play, 0)
-    second = play_round(public_play, told).settlement
-    later, _ = vectors_of(public_play, 1)
-    assert [rows for rows, _ in aggregator.asked] == [SEATS, SEATS]
-    assert aggregator.asked[0][1] == triangle(updates)
-    assert aggregator.asked[1][1] == triangle([*later, combined])
-    assert not first.policy_failed
-    assert not second.policy_failed
-    assert second.weights == aggregator.weights
-    assert len(second.credits) == SEATS
+    settled = [play_round(public_play, told).settlement for _ in range(3)]
+    (first, one), (second, two), (third, _) = (vectors_of(public_play, round_) for round_ in range(3))
+    assert [rows for rows, _ in aggregator.asked] == [SEATS] * 3
+    assert aggregator.asked[0][1] == triangle(first)
+    scale = 2**41 // sum(aggregator.weights)
+    steps = [scale * x for x in one]
+    assert aggregator.asked[1][1] == triangle([*second, one, steps])
+    steps = [x + scale * y for x, y in zip(steps, two, strict=True)]
+    assert aggregator.asked[2][1] == triangle([*third, two, steps])
+    assert not any(settlement.policy_failed for settlement in settled)
+    assert settled[2].weights == aggregator.weights
+    assert len(settled[2].credits) == SEATS
 
 
 def vectors_of(play: Play, round_: int) -> tuple[list[list[int]], list[int]]:
@@ -162,14 +165,15 @@ def triangle(rows: list[list[int]]) -> list[int]:
     ]
 
 
-def test_settle__after_a_void_outcome__aggregate_before_it_is_the_public_row(public_play: Play, told: Any) -> None:
-    play_round(public_play, told)
+def test_settle__after_a_void_outcome__public_rows_are_as_before(public_play: Play, told: Any) -> None:
+    weights = play_round(public_play, told).settlement.weights
     _, combined = vectors_of(public_play, 0)
     void = play_round(public_play, told, [0, 0, 0]).settlement
     assert void.aggregate == (0, 0)
     play_round(public_play, told, [ONE, ONE, ONE])
     later, _ = vectors_of(public_play, 2)
-    assert public_play.aggregator.asked[2][1] == triangle([*later, combined])
+    scale = 2**41 // sum(weights)
+    assert public_play.aggregator.asked[2][1] == triangle([*later, combined, [scale * x for x in combined]])
 
 
 @pytest.mark.parametrize("served", ["nothing", "another"])
@@ -198,8 +202,7 @@ def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
 
 def withhold(play: Play, monkeypatch: pytest.MonkeyPatch, served: str) -> None:
     """The store has no aggregate of the first round, or another one."""
-    settlement = play.project.public_row()
-    assert settlement is not None
+    (settlement,) = play.project.public_settlements()
     get, size = play.stage.store.get, play.project.terms.dimension
 
     def changed(content: Any, max_size: int) -> bytes:
@@ -212,16 +215,18 @@ def withhold(play: Play, monkeypatch: pytest.MonkeyPatch, served: str) -> None:
     monkeypatch.setattr(play.stage.store, "get", changed)
 
 
-def test_settle__another_vector_for_the_public_row__refused(public_play: Play, told: Any) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_settle__another_vector_for_a_public_row__refused(public_play: Play, told: Any, which: int) -> None:
     """By the escrow if it says so, and by the proof if it doesn't."""
     second = to_second(public_play, told)
     aggregator, project = second.aggregator, second.project
     opened = aggregator._open_all(project.deliveries(1))
-    public = aggregator._public_row()
+    public = aggregator._public_rows()
     assert public is not None
-    values = public.combination.values.copy()
+    other = list(public.combinations)
+    values = other[which].values.copy()
     values[0] += 1
-    other = Combination(values, public.combination.tail)
+    other[which] = Combination(values, other[which].tail)
     known = [delivery.commitment for delivery in opened.rows]
     context = project.context(1, str(aggregator.account.address))
 
@@ -233,20 +238,35 @@ def test_settle__another_vector_for_the_public_row__refused(public_play: Play, t
         return proof.settle_arguments
 
     for arguments, error in (
-        (proved(), "escrow: wrong aggregate"),
-        (proved(commitments=[*known, public.commitment]), "verifier: pairing check failed"),
+        (proved(), "escrow: wrong public rows"),
+        (proved(commitments=[*known, *public.commitments]), "verifier: pairing check failed"),
     ):
         with ape.reverts(error):
             project.escrow.settle(0, *arguments, b"\x01" * 32, sender=aggregator.account)
 
 
-def test_settle__false_product_with_the_public_row__refused(public_play: Play, told: Any) -> None:
+def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any) -> None:
     second = to_second(public_play, told)
     aggregator, project = second.aggregator, second.project
-    opened, public = aggregator._open_all(project.deliveries(1)), aggregator._public_row()
+    opened, public = aggregator._open_all(project.deliveries(1)), aggregator._public_rows()
     assert public is not None
-    gram = gram_matrix(opened.updates, public.combination)
-    gram[SEATS] += 1  # of the first row with the public one
+    gram = gram_matrix(opened.updates, public.combinations)
+    gram[SEATS] += 1  # of the first row with the last aggregate
     arguments = aggregator._prove(1, opened, gram, public).settle_arguments
     with ape.reverts("verifier: pairing check failed"):
         project.escrow.settle(0, *arguments, b"\x01" * 32, sender=aggregator.account)
+
+
+def test_after__rounds_of_any_weight__commitment_is_that_of_the_sum(public_play: Play) -> None:
+    srs, random, public = public_play.stage.srs, np.random.default_rng(5), None
+    total, tails = np.zeros(20, np.int64), [0] * 8
+    for weight in (1, 3 * ONE, 2**41 - 1):
+        values = random.integers(-(2**15) * weight, 2**15 * weight, 20) if weight < 2**40 else np.ones(20, np.int64)
+        row = Combination(values, tuple(random_tail()))
+        public = after(public, PublicRow(row, commit_combination(srs, row)), weight)
+        total += values * (2**41 // weight)
+        tails = [t + 2**41 // weight * u for t, u in zip(tails, row.tail, strict=True)]
+        assert public.last.combination is row
+    assert public is not None
+    assert np.array_equal(public.steps.combination.values, total)
+    assert public.steps.commitment == commit_combination(srs, Combination(total, tuple(tails)))
