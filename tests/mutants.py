@@ -217,7 +217,7 @@ MUTANTS = (
     _other("modules/ledger.vy", "escrow/test_fail", "    self.sunk += lost\n"),
     _other(
         "modules/ledger.vy",
-        "escrow/test_settle_money",
+        "escrow/test_void escrow/test_confirm",
         "        self._credit(self.pending_to, self.pending)\n        self.pending = 0\n",
         "        self._credit(self.pending_to, self.pending)\n",
     ),
