@@ -15,6 +15,7 @@ import pytest
 from offchain.bench.gas import Synthetic
 from offchain.market.aggregator import Aggregator
 from offchain.market.errors import MarketError
+from offchain.market.project import Delivery
 from offchain.market.terms import ProjectTerms
 from offchain.market.trainer import Schedule
 from offchain.proving.commitment import Combination
@@ -24,7 +25,7 @@ from offchain.scoring.policy import ONE, Outcome, PolicyTerms
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.errors import NotFound
-from offchain.storage.payload import Aggregate, aggregate_to_bytes
+from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes
 from offchain.training.registry import make_task
 from offchain.training.vector import dimension
 from tests.escrow_driver import outcome_bytes
@@ -190,7 +191,13 @@ def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
     second = to_second(public_play, told)
     withhold(second, monkeypatch, "nothing")
     opens = second.aggregator._open
-    monkeypatch.setattr(second.aggregator, "_open", lambda delivery: None if delivery.round == 0 else opens(delivery))
+
+    def open_later(delivery: Delivery) -> Payload:
+        if delivery.round == 0:
+            raise NotFound("gone")
+        return opens(delivery)
+
+    monkeypatch.setattr(second.aggregator, "_open", open_later)
     with pytest.raises(MarketError, match="aggregate of round 0 is not to be had"):
         second.aggregator.settle()
     assert second.project.status().round == 1
