@@ -1,8 +1,8 @@
 """A project's events, each block read once, with reorganisations in mind.
 
 A follower reads up to `depth` blocks below the head: what may still be replaced, nobody sees. At each look it compares
-the hashes of blocks that it has read up to with the chain's. If the newest differs, it forgets all events above the last
-one that agrees, and reads on from there. So a reorganisation deeper than `depth` is noticed too.
+the hashes of blocks that it has read up to with the chain's. If the newest differs, it forgets all events above the
+last one that agrees, and reads on from there. So a reorganisation deeper than `depth` is noticed too.
 
 Nodes limit the blocks of one request: longer stretches are read page by page.
 """
@@ -63,8 +63,8 @@ class Follower:
     def now(self, block: Block) -> int:
         """Seconds since 1970, by which deadlines are judged at a block.
 
-        On a chain whose blocks come all the time it is the block's own. A development chain (depth 0) may make blocks on
-        demand alone, or run ahead: there, the wall clock moves time on.
+        On a chain whose blocks come all the time it is the block's own. A development chain (depth 0) may make blocks
+        on demand alone, or run ahead: there, the wall clock moves time on.
         """
         return block.timestamp if self.depth else max(block.timestamp, int(self._wall_clock()))
 

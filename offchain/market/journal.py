@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A signed transaction. Attempts of one nonce are the same call at rising fees: one of them takes effect at most."""
+    """A signed transaction. Attempts of one nonce are one call at rising fees: one takes effect at most."""
 
     nonce: int
     hash: str
@@ -139,7 +139,10 @@ class Journal:
         rows = self._database.execute(
             "SELECT nonce, hash, purpose, raw, call, max_fee, tip, made FROM attempts WHERE over = 0 ORDER BY rowid"
         )
-        return [Attempt(*row[:4], json.loads(row[4]), *row[5:]) for row in rows]
+        return [
+            Attempt(nonce, hash_, purpose, raw, json.loads(call), max_fee, tip, made)
+            for nonce, hash_, purpose, raw, call, max_fee, tip, made in rows
+        ]
 
     def end_attempts(self, nonce: int) -> None:
         """The outcome is known. Their signed bytes are of no more use."""

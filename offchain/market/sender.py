@@ -1,7 +1,7 @@
 """Transactions that arrive in the end: through nodes that are away, fees that rise, restarts and reorganisations.
 
-One call is under way at a time. It is signed and journaled before it is sent, so after a restart the same bytes are sent
-again, never another transaction for the same purpose. While it isn't mined:
+One call is under way at a time. It is signed and journaled before it is sent, so after a restart the same bytes are
+sent again, never another transaction for the same purpose. While it isn't mined:
 
 - a node that doesn't know it gets it again;
 - after `patience` seconds it is replaced under the same nonce at fees 1/4 higher (nodes ask for 1/10), up to `max_fee`;
@@ -33,8 +33,8 @@ _POLL = (0.05, 2.0)  # seconds between two looks at a transaction: the first, an
 class Sender:
     """Sends for `account` through an Ape provider.
 
-    depth: blocks on top of a transaction that is done. patience: seconds before a fee is raised. max_fee: wei a gas that
-    is never exceeded; None for no limit.
+    depth: blocks on top of a transaction that is done. patience: seconds before a fee is raised. max_fee: wei a gas
+    that is never exceeded; None for no limit.
     """
 
     def __init__(
