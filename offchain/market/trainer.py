@@ -83,7 +83,7 @@ class Trainer:
         self._copy: ModelCopy | None = None
         self._key = key or SealingKey.generate()
         self._transact = transact or sending(account)
-        self._residual = zero_residual(project.terms.dimension)
+        self.residual = zero_residual(project.terms.dimension)
 
     @property
     def copy(self) -> ModelCopy:
@@ -91,6 +91,10 @@ class Trainer:
         if self._copy is None:
             self._copy = ModelCopy(self.project, self.store, self.srs, self._key)
         return self._copy
+
+    @copy.setter
+    def copy(self, copy: ModelCopy) -> None:
+        self._copy = copy
 
     def enrol(self) -> Any:
         """Takes a seat with a stake. Raises SealingError if nothing could be sealed to one of the aggregators."""
@@ -116,7 +120,7 @@ class Trainer:
         """Trains from the copy as it is, and commits to the update. rate: of the round, in 2^-32. Changes nothing."""
         terms = self.project.terms
         update = self.local_update(rate / FIXED_ONE, round_)
-        quantised = quantise(update, self._residual, terms.quantum, terms.bits)
+        quantised = quantise(update, self.residual, terms.quantum, terms.bits)
         tail = tuple(random_tail())  # fresh for every update: a tail hides only one
         sealed = seal(
             payload_to_bytes(Payload(quantised.values, tail)),
@@ -132,7 +136,7 @@ class Trainer:
         self.copy.follow()
         prepared = self.prepare(status.round, status.rate)
         receipt = self.submit_prepared(prepared)
-        self.prepared, self._residual = prepared, prepared.residual
+        self.prepared, self.residual = prepared, prepared.residual
         return receipt
 
     def submit_prepared(self, prepared: Prepared) -> Any:

@@ -106,11 +106,11 @@ def told(project: Any, public_play: Play) -> Any:
 def fresh_aggregator(public_play: Play) -> Any:
     """What parties remember is put back after each test, as the chain is."""
     aggregator, weights = public_play.aggregator, public_play.aggregator.weights
-    remembered = [(t.prepared, t._residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
+    remembered = [(t.prepared, t.residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
     yield
     aggregator.weights, aggregator.asked, aggregator._proof = weights, [], None
     for trainer, (prepared, residual, vector, rounds) in zip(public_play.trainers, remembered, strict=True):
-        trainer.prepared, trainer._residual = prepared, residual
+        trainer.prepared, trainer.residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds
 
 
