@@ -1,20 +1,25 @@
 # make demo   a whole market on this machine, from funding to payout
+# make demo STORE=ipfs  the same over IPFS
 # make test   everything that is checked before a change lands
 # make peers  what `ape run bench STAGE --against PEER` compares with
+# make kubo   Kubo as a library, which the tests of the store in IPFS use
 # make datasets  what fetches MNIST, FEMNIST and CIFAR-10
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
+STORE ?= folder
+# what `make demo STORE=ipfs` keeps its contents in: the Kubo daemon whose RPC is here
+KUBO ?= /ip4/127.0.0.1/tcp/5001
 # whatever else is checked out on this machine, this tree is the one that runs
 export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi")
 
-.PHONY: setup demo test test-slow check format peers datasets clean
+.PHONY: setup demo test test-slow check format peers kubo datasets clean
 
 demo: setup
-	ape run simulate $(DEMO)
+	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
 
 test: setup check
 	ape test tests -m "not slow"
@@ -35,6 +40,10 @@ peers: setup
 	@echo "Installing zksnake and ezkl into .venv, snarkjs and circom2 into node_modules"
 	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-peers.txt --constraint constraints.txt
 	@npm install --silent --no-save snarkjs@0.7.6 circom2@0.2.23
+
+kubo: setup
+	@echo "Installing Kubo as a library into .venv: about 250 MB"
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements-ipfs.txt --constraint constraints.txt
 
 # Solved together with requirements.txt, whose pins stay; constraints.txt has an fsspec too new for it.
 datasets: setup

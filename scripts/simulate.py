@@ -23,6 +23,7 @@ from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
+from offchain.storage.open import open_store
 from offchain.training.registry import task_names
 
 DEFAULT = MarketOptions()
@@ -74,7 +75,10 @@ UNIT = Decimal(10) ** 18
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/demo"), help="Where results go."
 )
-def cli(out: Path, adversaries: tuple[str, ...], **chosen: Any) -> None:
+@click.option(
+    "--store", "location", default=None, help="A folder, or the RPC of a Kubo daemon.  [default: store, in OUT]"
+)
+def cli(out: Path, adversaries: tuple[str, ...], location: str | None, **chosen: Any) -> None:
     """Plays a whole market on one machine: real contracts, training and proofs."""
     console = Console(width=100)
     if ape_logger.level == LogLevel.INFO:
@@ -85,7 +89,8 @@ def cli(out: Path, adversaries: tuple[str, ...], **chosen: Any) -> None:
         with progress.show(console) as display:
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
-            market = Market(options, project, accounts.test_accounts, out, say=display.say)
+            store = open_store(location) if location is not None else None
+            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store)
             market.open()
             console.print(
                 f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "

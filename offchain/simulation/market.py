@@ -24,6 +24,7 @@ from offchain.simulation.adversaries import ADVERSARIES, Copier
 from offchain.simulation.options import MarketOptions
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
+from offchain.storage.store import Store
 from offchain.training.local import evaluate, initial_model, train
 from offchain.training.partition import partition_dirichlet
 from offchain.training.quantise import choose_quantum
@@ -75,7 +76,7 @@ class PartyResult:
 
 
 class Market:
-    """Plays one project. `say` is told what is being waited for."""
+    """Plays one project, on a store in `folder` unless one is given. `say` is told what is being waited for."""
 
     def __init__(
         self,
@@ -84,12 +85,13 @@ class Market:
         accounts: Sequence[Any],
         folder: Path,
         say: Callable[[str], None] = lambda _: None,
+        store: Store | None = None,
     ) -> None:
         self.options = options
         self.say = say
         self.contracts = contracts
         self.accounts = accounts
-        self.store = EmbeddedStore(folder / "store")
+        self.store = store or EmbeddedStore(folder / "store")
         self.rounds: list[RoundResult] = []
         self.trainers: list[Trainer] = []
 

@@ -6,11 +6,13 @@ __all__ = [
     "AmbiguousContent",
     "CidError",
     "Corrupt",
+    "LocationError",
     "NotFound",
     "PayloadError",
     "SealingError",
     "StoreError",
     "TooLarge",
+    "Unavailable",
 ]
 
 
@@ -34,6 +36,16 @@ class Corrupt(StoreError):
 
 class TooLarge(StoreError):
     """The content is longer than the caller takes."""
+
+
+class Unavailable(StoreError):
+    """The program that keeps the store doesn't answer, or not as it should. Nothing is said about the content: try
+    again later.
+    """
+
+
+class LocationError(StoreError):
+    """A text that doesn't say where a store is."""
 
 
 class AmbiguousContent(StoreError):

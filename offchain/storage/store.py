@@ -8,8 +8,8 @@ blocks; this class does the rest, the same for each kind.
 A reader names the most bytes that it takes. The root says how long the content is, so nothing more is fetched for one
 that is too long. `put_file` and `get_file` do the same with files of any length, one block in memory at a time.
 
-A store may drop what nobody *pins*. `put` pins what it keeps; who fetches what others put, and wants to serve it on,
-puts it too (or pins it, after it was read: a pin fetches all that it names, whatever its size).
+A store may drop what nobody *pins*. `put` pins what it keeps; who reads what others put, and wants to serve it on,
+pins it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class Store(ABC):
 
     @abstractmethod
     def pin(self, content: bytes | Cid) -> None:
-        """Keeps a content that is here until it is unpinned. Does nothing where all is kept."""
+        """Keeps a content until it is unpinned, or raises NotFound unless all of it is here. Does nothing where all is
+        kept.
+        """
 
     @abstractmethod
     def unpin(self, content: bytes | Cid) -> None:
