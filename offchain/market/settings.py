@@ -21,7 +21,7 @@ from offchain.market.errors import SettingsError
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load"]
 
-_PATHS = ("state", "ptau", "path")
+_PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
 
 
@@ -37,7 +37,7 @@ class Settings:
     patience: float = 90.0  # until the fee of a transaction that isn't mined is raised
     max_fee_gwei: float = 0.0  # per gas, never exceeded; 0: no limit
     ptau: str = ""
-    insecure_srs: bool = False  # development chains alone
+    srs_size: int = 1 << 17  # powers of tau of the verifier, as it was deployed
     accept_unknown_policy: bool = False
     least_window: int = -1  # shortest phase that is joined; -1: 3,600, or any on a development chain
 
@@ -73,7 +73,7 @@ class AggregatorSettings(Settings):
 class OwnerSettings(Settings):
     """With what `create` makes of the terms. Amounts in the token's smallest unit, as integers or decimal texts."""
 
-    registry: str = ""
+    deployment: str = "runs/deployment.json"  # what `ape run deploy` has written
     token: str = ""
     aggregators: tuple[str, ...] = ()
     task: str = "digits"

@@ -4,7 +4,7 @@ Who owns a project can make it of any code. So the project's own code, and that 
 compared with what this package compiles to:
 
 - the project is a minimal proxy (ERC-1167) of an `Escrow`, whose term limits and verifier are immutables in its code;
-- the verifier is a `RoundVerifier` over the SRS that this machine has: another's could be one that somebody can forge for;
+- the verifier is a `RoundVerifier` over the SRS that this machine has: for another one, somebody could forge proofs;
 - the policy is `RoundPolicy` or `ConsensusPolicy`, as its parameters say. An owner may use another one: it could favour
   whom it likes. Then somebody has to have read it, and says so in the settings (`accept_unknown_policy`).
 
@@ -14,6 +14,8 @@ Vyper appends immutables to the code, in the order of their declaration, 32 byte
 from __future__ import annotations
 
 from typing import Any
+
+from eth_utils import to_checksum_address
 
 from offchain.market.chain import contract_at
 from offchain.market.errors import MarketError, UntrustedCode
@@ -44,9 +46,7 @@ def check_code(project: Project, contracts: Any, srs: Srs) -> None:
     _immutables(provider, contracts.RoundVerifier, verifier, None)
     deployed = contract_at(contracts.RoundVerifier, verifier)
     if tuple(deployed.tau_g2()) != tuple(srs.tau_g2):
-        raise UntrustedCode(
-            "the verifier accepts proofs over another SRS than this machine's: give its ceremony's ptau"
-        )
+        raise UntrustedCode("the verifier is for another SRS than this machine's: give its ceremony's ptau")
     if project.terms.dimension + _RESERVE > srs.size:
         raise MarketError(f"an SRS of {srs.size} powers doesn't cover updates of {project.terms.dimension} entries")
 
@@ -96,6 +96,4 @@ def _immutables(provider: Any, container: Any, address: str, count: int | None) 
 
 
 def _address(raw: bytes) -> str:
-    from eth_utils import to_checksum_address
-
     return str(to_checksum_address(raw))

@@ -14,6 +14,7 @@ from offchain.market.aggregator import Aggregator, Opened
 from offchain.market.errors import MarketError
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.programs.base import Program
+from offchain.market.programs.setup import least_window
 from offchain.market.programs.steps import AggregatorView, Step, next_aggregator_step
 from offchain.market.project import Look, Settlement
 from offchain.market.settings import AggregatorSettings
@@ -86,7 +87,7 @@ class AggregatorProgram(Program):
         """Checks the project, and agrees. Raises what a check finds."""
         check_code(self.project, self.around.contracts, self.around.srs)
         check_policy(self.project, self.around.contracts)  # unknown rules can't be foreseen, so they are never accepted
-        check_windows(self.project, self.settings.least_window)
+        check_windows(self.project, least_window(self.settings, self.around.sender.provider))
         self.aggregator.accept()
 
     def take_turn(self, look: Look) -> None:
@@ -102,11 +103,12 @@ class AggregatorProgram(Program):
         size = sealed_size(payload_size(self.project.terms.dimension))
         deliveries = self.project.deliveries(round_)
         mirrored = {d.cid for d in deliveries if d.cid in self._mirrored or self.serve(d.cid, size)}
+        has_more = not mirrored <= self._mirrored
         self._mirrored |= mirrored
         self._tidy(round_)
         if look.status.current == self.address and (self._opened or (-1, -1))[:2] != (round_, len(mirrored)):
             self._opened = round_, len(mirrored), self.aggregator.open_round(round_)
-        elif look.status.current == self.address:
+        elif not has_more:
             self.around.sleep(self.settings.poll)
 
     def settle(self, look: Look) -> None:

@@ -1,7 +1,7 @@
 """The loop of every program: look, decide, act, wait.
 
-What others do wrong - a node or a store that is away, contents that aren't what they should be, a call that the contract
-refuses because somebody was faster - is logged, and the program looks again a little later. What can't get better by
+What others do wrong - a node or a store that is away, contents that aren't what they should be, a call that the
+contract refuses because somebody was faster - is logged, and the program looks again a little later. What can't get better by
 waiting ends it: untrusted code, a state folder in use, a task that this machine's data don't fit.
 """
 
@@ -148,14 +148,14 @@ class Program(ABC):
 
     def follow(self, look: Look) -> None:
         """Brings the copy up to date as far as aggregates are to be had, keeps it, and serves them to others."""
-        copy, before = self.copy, len(self.copy.applied)
+        copy, before = self.copy, self.copy.rounds
         try:
             copy.follow()
         finally:
             if copy.rounds != before or self.journal.fact("copy") is None:
                 self._keep(copy)
-        for settlement in self.project.settlements()[before:]:
-            self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))
+            for settlement in self.project.settlements()[before : copy.rounds]:
+                self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))
 
     def _keep(self, copy: ModelCopy) -> None:
         """The file first, then the fact that names it: whatever the journal names is whole."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from offchain.market.chain import contract_at, token_at
+from offchain.market.chain import contract_at
 from offchain.market.errors import SettingsError
 from offchain.market.owner import Owner
 from offchain.market.programs.base import Program, Surroundings, kept_key
@@ -84,8 +84,8 @@ def created(around: Surroundings, depth: int = 0) -> Project | None:
 def create(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str], depth: int = 0) -> Project:
     """Publishes task and model, locks the funds and creates the project; or goes on where an earlier call was killed.
 
-    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, and what the contracts
-    say.
+    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, and what the
+    contracts say.
     """
     journal, contracts = around.journal, around.contracts
     if (project := created(around, depth)) is not None:
@@ -117,7 +117,8 @@ def _kept_terms(settings: OwnerSettings, around: Surroundings, deployment: dict[
         struct = terms.as_struct()
         journal.set_fact("terms", {k: {"hex": v.hex()} if isinstance(v, bytes) else v for k, v in struct.items()})
         return terms
-    return ProjectTerms(**{k: bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for k, v in kept.items()})
+    values: dict[str, Any] = {k: bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for k, v in kept.items()}
+    return ProjectTerms(**values)
 
 
 def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str]) -> ProjectTerms:
@@ -178,8 +179,3 @@ def _task(settings: OwnerSettings) -> Task:
     if settings.path:
         return make_task(Tabular.name, path=settings.path, label=settings.label or None)
     return make_task(settings.task)
-
-
-def funds_missing(around: Surroundings, terms: ProjectTerms) -> int:
-    """Token units that the account lacks to create the project."""
-    return max(0, terms.funds - int(token_at(terms.token).balanceOf(around.account)))

@@ -23,7 +23,6 @@ __all__ = ["find_project", "least_window", "open_shelf", "open_srs", "surroundin
 
 PUBLIC_DEPTH = 12  # blocks
 PUBLIC_WINDOW = 3_600  # seconds
-_DEV_SRS = 1 << 17
 
 
 def surroundings(
@@ -45,10 +44,10 @@ def open_shelf(settings: Settings) -> Store:
 def open_srs(settings: Settings, provider: Any) -> Srs:
     """The ceremony's powers that are named; on a development chain, this machine's insecure ones."""
     if settings.ptau:
-        return Srs.from_ptau(settings.ptau, _DEV_SRS)
+        return Srs.from_ptau(settings.ptau, settings.srs_size)
     if not provider.network.is_dev:
         raise SettingsError(f"ptau: {provider.network.choice} needs the powers of tau of the verifier's ceremony")
-    return Srs.insecure_cached(_DEV_SRS)
+    return Srs.insecure_cached(settings.srs_size)
 
 
 def depth_of(settings: Settings, provider: Any) -> int:

@@ -3,8 +3,8 @@
 A *view* holds all that a decision depends on, taken at one look. `next_..._step` returns the one step that is due, of
 those listed with each role. A step that fails is due again at the next look: nothing else keeps count.
 
-Calls that enforce (start, fail, slash, finish, confirm) are anybody's once a deadline has passed. Every role makes them,
-since its own money waits for them; the contract takes the first.
+Calls that enforce (start, fail, slash, finish, confirm) are anybody's once a deadline has passed. Every role makes
+them, since its own money waits for them; the contract takes the first.
 """
 
 from __future__ import annotations
@@ -133,9 +133,9 @@ def next_aggregator_step(view: AggregatorView) -> Step:
         return Step.ACCEPT if view.look.now <= accept_by else Step.DONE
     if not has_accepted:
         return Step.DONE
-    if status.current is None and not is_spent and status.phase in (Phase.ACCEPTING, Phase.VACANT):
-        if turn_opens(view) <= view.look.now <= status.deadline:
-            return Step.TAKE_TURN
+    is_free = status.current is None and status.phase in (Phase.ACCEPTING, Phase.VACANT)
+    if is_free and not is_spent and turn_opens(view) <= view.look.now <= status.deadline:
+        return Step.TAKE_TURN
     if enforcement(view.look, view.terms):
         return Step.ENFORCE
     in_scoring = status.phase == Phase.SCORING or (status.phase == Phase.VACANT and status.in_scoring)

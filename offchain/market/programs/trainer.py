@@ -15,6 +15,7 @@ import numpy as np
 
 from offchain.market.errors import SettingsError
 from offchain.market.programs.base import Program
+from offchain.market.programs.setup import least_window
 from offchain.market.programs.steps import Step, TrainerView, next_trainer_step
 from offchain.market.project import Look
 from offchain.market.settings import TrainerSettings
@@ -86,7 +87,7 @@ class TrainerProgram(Program):
         check_code(self.project, around.contracts, around.srs)
         check_policy(self.project, around.contracts, settings.accept_unknown_policy)
         check_keys(self.project)
-        check_windows(self.project, settings.least_window)
+        check_windows(self.project, least_window(settings, self.around.sender.provider))
         self.trainer  # noqa: B018  the task and the data are there
         around.store.get(self.project.terms.model, sealed_model_size(model_size(self.project.terms.dimension)))
         self.trainer.enrol()
@@ -139,7 +140,7 @@ class TrainerProgram(Program):
         return None
 
     def _tidy(self, oldest: int) -> None:
-        """Lets go of rounds that are over. The last one's payload stays, for whoever has to make its aggregate again."""
+        """Lets go of rounds that are over. The last payload stays: its aggregate may have to be made again."""
         for round_ in range(oldest):
             sealed = self.journal.read(f"sealed-{round_}")
             if sealed is not None:
