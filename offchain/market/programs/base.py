@@ -1,8 +1,8 @@
 """The loop of every program: look, decide, act, wait.
 
 What others do wrong - a node or a store that is away, contents that aren't what they should be, a call that the
-contract refuses because somebody was faster - is logged, and the program looks again a little later. What can't get better by
-waiting ends it: untrusted code, a state folder in use, a task that this machine's data don't fit.
+contract refuses because somebody was faster - is logged, and the program looks again a little later. What can't get
+better by waiting ends it: untrusted code, a state folder in use, a task that this machine's data don't fit.
 """
 
 from __future__ import annotations
