@@ -8,7 +8,6 @@ better by waiting ends it: untrusted code, a state folder in use, a task that th
 from __future__ import annotations
 
 import logging
-import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -39,6 +38,7 @@ logger = logging.getLogger(__name__)
 _FATAL = (JournalError, SettingsError, UntrustedCode)
 _PASSING = (OSError, Web3Exception, ApeException, MarketError, *UNUSABLE)
 _KEY = "sealing.key"
+_SLOT = 3  # looks: as long as a call takes to be mined and seen
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Program(ABC):
         self.key = kept_key(self.journal)
         self._copy: ModelCopy | None = None
         self._said = ""
+        self._noticed: tuple[str, float] = "", 0.0  # a call that anybody may make, and when it was first seen
 
     def run(self) -> None:
         """Until the project is closed, and everything withdrawn."""
@@ -92,9 +93,12 @@ class Program(ABC):
         if look is None:
             return Step.WAIT
         step = self.next_step(look)
+        if step == Step.ENFORCE and not self._is_its_turn_to_enforce(look):
+            return Step.WAIT
         if step not in (Step.WAIT, Step.DONE):
             getattr(self, step.value)(look)
-            self.say(f"round {look.status.round + 1}: {step.value.replace('_', ' ')} done")
+            number = min(look.status.round + 1, self.project.terms.rounds)
+            self.say(f"round {number}: {step.value.replace('_', ' ')} done")
         return step
 
     @abstractmethod
@@ -110,12 +114,24 @@ class Program(ABC):
     # --- steps of everybody
 
     def enforce(self, look: Look) -> None:
-        """Makes the call that is due after a deadline, unless somebody else is faster."""
-        self.around.sleep(random.uniform(0, self.settings.poll))  # so that not all send it at once
-        again = self.project.look()
-        call = enforcement(again, self.project.terms) if again else None
-        if call is not None:
-            self.around.sender.transact(getattr(self.project.escrow, call))
+        """Makes the call that is due after a deadline."""
+        call = enforcement(look, self.project.terms)
+        assert call is not None  # the step is due for it
+        self.around.sender.transact(getattr(self.project.escrow, call))
+
+    def _is_its_turn_to_enforce(self, look: Look) -> bool:
+        """One party after the other, a slot each, so that not all pay for a call of which one succeeds: aggregators
+        first, then the owner, then trainers in seat order. Who isn't there only costs its slot.
+        """
+        terms, account = self.project.terms, self.project.account(self.address, look.block)
+        if self.address in terms.aggregators:
+            number = terms.aggregators.index(self.address)
+        else:
+            number = len(terms.aggregators) + (0 if account.seat is None else 1 + account.seat)
+        call = f"{enforcement(look, terms)} in round {look.status.round}"
+        if self._noticed[0] != call:
+            self._noticed = call, time.monotonic()
+        return time.monotonic() - self._noticed[1] >= number * _SLOT * self.settings.poll
 
     def withdraw(self, look: Look) -> None:
         self.around.sender.transact(self.project.escrow.withdraw, self.address)
