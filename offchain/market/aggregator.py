@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import Transact, contract_at, sending, token_at
+from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.errors import MarketError, UnusablePayload
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Point, Project, Settlement, settlement_of
@@ -119,7 +119,7 @@ class Aggregator:
     def take_turn(self) -> Any:
         """Becomes the current aggregator, with a stake."""
         terms = self.project.terms
-        self._transact(token_at(terms.token).approve, self.project.address, terms.aggregator_stake)
+        allow(self._transact, self.account, terms.token, self.project.address, terms.aggregator_stake)
         return self._transact(self.project.escrow.take_turn)
 
     def settle(self) -> SettledRound:

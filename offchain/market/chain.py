@@ -10,7 +10,7 @@ from typing import Any
 
 from ape import Contract
 
-__all__ = ["Transact", "contract_at", "deploy_contract", "sending", "token_at"]
+__all__ = ["Transact", "allow", "contract_at", "deploy_contract", "sending", "token_at"]
 
 Transact = Callable[..., Any]  # of a contract's method and its arguments: sends it, and returns Ape's receipt
 
@@ -48,6 +48,13 @@ def contract_at(container: Any, address: str) -> Any:
 def token_at(address: str) -> Any:
     """A reward token (EIP-20), with the few calls that parties make themselves."""
     return Contract(address, abi=_TOKEN, detect_proxy=False)
+
+
+def allow(transact: Transact, account: Any, token: str, spender: str, amount: int) -> None:
+    """Lets `spender` pull an amount of a token, unless it may already."""
+    contract = token_at(token)
+    if int(contract.allowance(account, spender)) < amount:
+        transact(contract.approve, spender, amount)
 
 
 def sending(account: Any) -> Transact:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import Transact, contract_at, sending, token_at
+from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.project import Project
 from offchain.market.terms import ProjectTerms
 from offchain.storage.payload import model_to_bytes, task_to_bytes
@@ -36,7 +36,7 @@ class Owner:
     def create(self, terms: ProjectTerms, nonce: int = 0) -> Project:
         """Approves the project's address, which commits to these terms, for its funds, and creates it."""
         address = self.registry.address_of(self.account, terms.as_struct(), nonce)
-        self._transact(token_at(terms.token).approve, address, terms.funds)
+        allow(self._transact, self.account, terms.token, address, terms.funds)
         receipt = self._transact(self.registry.create, terms.as_struct(), nonce)
         return Project(contract_at(self.contracts.Escrow, address), since=receipt.block_number)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import Transact, sending, token_at
+from offchain.market.chain import Transact, allow, sending
 from offchain.market.errors import MarketError
 from offchain.market.member import ModelCopy
 from offchain.market.project import Phase, Point, Project
@@ -101,7 +101,7 @@ class Trainer:
         for key in self.project.sealing_keys():
             check_public_key(key)
         terms = self.project.terms
-        self._transact(token_at(terms.token).approve, self.project.address, terms.trainer_stake)
+        allow(self._transact, self.account, terms.token, self.project.address, terms.trainer_stake)
         return self._transact(self.project.escrow.enrol, self._key.public)
 
     def local_update(self, learning_rate: float, round_: int) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ restart. Every accepted aggregator mirrors the payloads and aggregates, so that 
 from __future__ import annotations
 
 import math
+import time
 from functools import cached_property
 
 from offchain.market.aggregator import Aggregator, Opened
@@ -35,14 +36,15 @@ class AggregatorProgram(Program):
     settings: AggregatorSettings
 
     _mirrored: frozenset[bytes] = frozenset()  # CIDs' digests of payloads on the own store
-    _opened: tuple[int, int, Opened] | None = None  # round, how many payloads were mirrored, what they are
+    _opened: tuple[int, Opened] | None = None  # a round and its payloads
+    _opening = 0.0  # seconds that this took
     _served = 0  # settled rounds whose aggregate is on the own store
     _tries = 0
 
     def next_step(self, look: Look) -> Step:
         terms, status = self.project.terms, look.status
         number = terms.aggregators.index(self.address) if self.address in terms.aggregators else None
-        opened = self._opened[2] if self._opened and self._opened[0] == status.round else None
+        opened = self._opened[1] if self._opened and self._opened[0] == status.round else None
         ready = self.journal.fact(f"ready-{status.round}")
         view = AggregatorView(
             look=look,
@@ -51,8 +53,7 @@ class AggregatorProgram(Program):
             address=self.address,
             number=number,
             unmirrored=sum(delivery.cid not in self._mirrored for delivery in self.project.deliveries(status.round)),
-            missing=None if opened is None else len(opened.missing),
-            bad=None if opened is None else len(opened.bad),
+            unusable=None if opened is None else len(opened.excluded),
             is_ready=ready is not None and ready["delivered"] == status.delivered,
             proving=self.settings.proving or self.journal.fact("proving") or terms.score_window // 10,
             behind=len(self.project.settlements()) - self._served,
@@ -98,7 +99,7 @@ class AggregatorProgram(Program):
         self.aggregator.take_turn()
 
     def mirror(self, look: Look) -> None:
-        """Fetches payloads and serves them. Who is in turn opens them, when there are others than before."""
+        """Fetches payloads and serves them."""
         round_ = look.status.round
         size = sealed_size(payload_size(self.project.terms.dimension))
         deliveries = self.project.deliveries(round_)
@@ -106,10 +107,14 @@ class AggregatorProgram(Program):
         has_more = not mirrored <= self._mirrored
         self._mirrored |= mirrored
         self._tidy(round_)
-        if look.status.current == self.address and (self._opened or (-1, -1))[:2] != (round_, len(mirrored)):
-            self._opened = round_, len(mirrored), self.aggregator.open_round(round_)
-        elif not has_more:
+        if not has_more:
             self.around.sleep(self.settings.poll)
+
+    def unseal(self, look: Look) -> None:
+        """Opens what is to be had of the round's payloads. Before this, there is time to wait for the rest."""
+        started = time.monotonic()
+        self._opened = look.status.round, self.aggregator.open_round(look.status.round)
+        self._opening = time.monotonic() - started
 
     def settle(self, look: Look) -> None:
         """Proves the round unless it is proven, and sends it."""
@@ -118,18 +123,18 @@ class AggregatorProgram(Program):
         call = self.journal.read(f"settle-{round_}") if ready and ready["delivered"] == delivered else None
         if call is None:
             assert self._opened is not None  # the step is due for what was opened
-            made = self.aggregator.make_ready(self._opened[2], round_, look.status.rate)
+            made = self.aggregator.make_ready(self._opened[1], round_, look.status.rate)
             call = bytes(escrow.settle.encode_input(*made.arguments))
             self.journal.write(f"settle-{round_}", call)
             self.journal.set_fact(f"ready-{round_}", {"delivered": delivered, "excluded": made.excluded})
-            self.journal.set_fact("proving", math.ceil(made.prove_seconds))
+            self.journal.set_fact("proving", math.ceil(self._opening + made.prove_seconds))
         self.around.sender.call("settle", self.project.address, call)
         self._opened = None
         self.journal.remove(f"settle-{round_ - 1}")
 
     def void(self, look: Look) -> None:
         assert self._opened is not None  # the step is due for what was opened
-        self.aggregator.void(self._opened[2].excluded)
+        self.aggregator.void(self._opened[1].excluded)
         self._opened = None
 
     def follow(self, look: Look) -> None:

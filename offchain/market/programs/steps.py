@@ -47,6 +47,7 @@ class Step(Enum):
     ACCEPT = "accept"  # check the project, then agree
     TAKE_TURN = "take_turn"
     MIRROR = "mirror"  # fetch and serve the round's payloads
+    UNSEAL = "unseal"  # open the payloads that are there, and check them
     SETTLE = "settle"  # prove once, keep the proof, send it
     VOID = "void"
     REPUBLISH = "republish"  # an aggregate that isn't to be had, made again from its payloads
@@ -108,16 +109,15 @@ class AggregatorView:
     address: str
     number: int | None  # in the terms' list; None if it isn't listed
     unmirrored: int  # payloads of the running round that aren't on the own store
-    missing: int | None  # payloads of the running round that aren't to be had; None before they were looked at
-    bad: int | None  # those that are to be had and can't be used
+    unusable: int | None  # payloads of the running round that are missing or don't open; None before that was tried
     is_ready: bool  # this round's proof is kept
-    proving: int  # seconds that a proof takes
+    proving: int  # seconds that opening the payloads and proving takes
     behind: int  # settled rounds whose aggregate it doesn't serve yet
     to_republish: bool  # the next of them is not to be had
 
 
 def next_aggregator_step(view: AggregatorView) -> Step:
-    """ACCEPT, TAKE_TURN; in each scoring MIRROR, then SETTLE or VOID by whoever is in turn; at the end WITHDRAW.
+    """ACCEPT, TAKE_TURN; in each scoring MIRROR, then UNSEAL, SETTLE or VOID by who is in turn; WITHDRAW at the end.
 
     It tries to get payloads until its proof couldn't be done before the deadline, and excludes or voids only then. A
     proof that is kept is sent again, never made again.
@@ -153,14 +153,12 @@ def next_aggregator_step(view: AggregatorView) -> Step:
 def _scoring_step(view: AggregatorView) -> Step:
     if view.is_ready:
         return Step.SETTLE
-    if view.missing is None or view.bad is None:
-        return Step.MIRROR
-    if view.bad > view.terms.max_excluded:
-        return Step.VOID
     last_call = view.look.now >= view.look.status.deadline - 2 * view.proving
-    if view.missing and not last_call:
+    if view.unmirrored and not last_call:
         return Step.MIRROR
-    return Step.VOID if view.missing + view.bad > view.terms.max_excluded else Step.SETTLE
+    if view.unusable is None:
+        return Step.UNSEAL
+    return Step.VOID if view.unusable > view.terms.max_excluded else Step.SETTLE
 
 
 def turn_opens(view: AggregatorView) -> int:
