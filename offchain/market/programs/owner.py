@@ -52,13 +52,20 @@ class OwnerProgram(Program):
 
     def grant(self, look: Look) -> None:
         """Seals the model's key to the members that don't have it, and to the owner's own, and names the grant."""
-        members = self._ungranted()
-        place = Place(self.project.chain_id, self.project.address, What.MODEL)
-        key = bytes.fromhex(self.journal.fact("model")["key"])
-        granted = grant(key, list(dict.fromkeys([*members, self.key.public])), place)
-        cid = self.around.store.put(granted).digest
-        self.around.sender.transact(self.project.escrow.release, cid)
-        self.journal.set_fact("granted", [*self._granted(), *(member.hex() for member in members)])
+        under_way = self.journal.fact("granting")
+        if under_way is None:
+            members = self._ungranted()
+            place = Place(self.project.chain_id, self.project.address, What.MODEL)
+            key = bytes.fromhex(self.journal.fact("model")["key"])
+            granted = grant(key, list(dict.fromkeys([*members, self.key.public])), place)
+            cid = self.around.store.put(granted).digest
+            under_way = {"cid": cid.hex(), "members": [member.hex() for member in members]}
+            self.journal.set_fact("granting", under_way)
+        cid = bytes.fromhex(under_way["cid"])
+        if cid not in self.project.grants():
+            self.around.sender.transact(self.project.escrow.release, cid)
+        self.journal.set_fact("granted", [*self._granted(), *under_way["members"]])
+        self.journal.set_fact("granting", None)
 
     def confirm(self, look: Look) -> None:
         self.around.sender.transact(self.project.escrow.confirm)

@@ -40,6 +40,7 @@ class Killer:
 
     def __init__(self) -> None:
         self.seen: set[tuple[Any, ...]] = set()
+        self.calls: list[tuple[str, str, str]] = []  # who, what for, the call's bytes
         self.who = ""  # whoever acts now, if it is to be killed
 
     def install(self, patch: pytest.MonkeyPatch, eth: Any) -> None:
@@ -58,10 +59,14 @@ class Killer:
         before(Journal, "set_fact", lambda journal, name, value: (name, _file(value)))
         before(Journal, "write", lambda journal, name, content: name)
         before(Journal, "remove", lambda journal, name: name)
-        before(Journal, "add_attempt", lambda journal, attempt: (attempt.purpose, attempt.nonce))
+        before(Journal, "add_attempt", self._noted)
         before(Journal, "end_attempts", lambda journal, nonce: nonce)
         before(Store, "put", lambda store, content: len(content))
         before(eth, "send_raw_transaction", lambda *raw: "sent")
+
+    def _noted(self, journal: Journal, attempt: Attempt) -> tuple[str, int]:
+        self.calls.append((self.who, attempt.purpose, attempt.call["data"]))
+        return attempt.purpose, attempt.nonce
 
 
 def _file(value: Any) -> Any:
@@ -96,18 +101,20 @@ class Company:
         self.accounts = accounts
         self.srs = srs
         self.folder = folder
+        self.store = EmbeddedStore(folder / "store")
         self.killer = Killer()
         self.killed = 0
         self.doomed: set[str] = set()
         self.programs: dict[str, Program] = {}
-        self.attempts: list[tuple[str, Attempt]] = []
+        self.errors: dict[str, str] = {}  # the last of each
         self.address = ""
 
     def surroundings(self, name: str) -> Surroundings:
         journal = Journal(self.folder / name)
         sender = Sender(self.accounts[name], self.provider, journal, sleep=lambda _: None)
-        store = EmbeddedStore(self.folder / "store")
-        return Surroundings(self.accounts[name], self.contracts, store, self.srs, journal, sender, sleep=lambda _: None)
+        return Surroundings(
+            self.accounts[name], self.contracts, self.store, self.srs, journal, sender, sleep=lambda _: None
+        )
 
     def create(self, settings: OwnerSettings, deployment: dict[str, str]) -> Project:
         """By the owner, who is killed before every effect."""
@@ -125,14 +132,14 @@ class Company:
                 around.journal.close()
         raise AssertionError(f"the project is never created: {sorted(map(str, self.killer.seen))}")
 
-    def play(self, names: list[str], until: Callable[[], bool], turns: int = 400) -> None:
+    def play(self, names: list[str], until: Callable[[], bool], turns: int = 200) -> None:
         """Turn by turn, until something holds."""
         for _ in range(turns):
             if until():
                 return
             for name in names:
                 self.turn(name)
-        raise AssertionError(f"not reached in {turns} turns")
+        raise AssertionError(f"not reached in {turns} turns: {self.errors}")
 
     def turn(self, name: str) -> Step:
         self.killer.who = name if name in self.doomed else ""
@@ -142,7 +149,8 @@ class Company:
             self.killed += 1
             self.stop(name)
             return Step.WAIT
-        except (MarketError, *UNUSABLE):
+        except (MarketError, *UNUSABLE) as error:
+            self.errors[name] = repr(error)
             return Step.WAIT
         finally:
             self.killer.who = ""

@@ -94,7 +94,7 @@ def test_killed_trainer__error_feedback__nothing_of_its_updates_is_lost(company:
     for round_ in range(ROUNDS):
         (delivery,) = (d for d in escrow.deliveries(round_) if d.trainer == account.address)
         size = payload_size(terms.dimension)
-        sealed = company.surroundings("trainer-1x").store.get(delivery.cid, 2 * size)
+        sealed = company.store.get(delivery.cid, 2 * size)
         envelope = Envelope(escrow.chain_id, escrow.address, round_, account.address)
         payload = payload_from_bytes(key.open(sealed, envelope, size), terms.dimension, terms.bits)
         said += payload.update * (terms.quantum / 2.0**64)
@@ -111,7 +111,14 @@ def test_killed_aggregator__every_round__settles_once_and_keeps_its_stake(compan
     assert escrow._events("Voided") == []
 
 
+def test_killed_aggregator__proof__is_sent_again_and_never_made_again(company: Company) -> None:
+    calls = [data for who, purpose, data in company.killer.calls if (who, purpose) == ("aggregator-0", "settle")]
+    assert len(calls) == 2 * ROUNDS  # each is prevented once
+    assert len(set(calls)) == ROUNDS
+
+
 def test_killed_owner__creates_one_project_and_pays_once(company: Company) -> None:
+    assert len(the_project(company).grants()) == 1
     terms = the_project(company).terms
     coin = token_at(terms.token)
     balances = {name: coin.balanceOf(account) - 10 * REWARD for name, account in company.accounts.items()}
