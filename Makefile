@@ -14,7 +14,8 @@ KUBO ?= /ip4/127.0.0.1/tcp/5001
 export PYTHONPATH := $(CURDIR)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi")
+CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi" -o -name "*.sol")
+SOLC := 0.8.37
 
 .PHONY: setup demo test test-slow check format peers kubo datasets clean
 
@@ -53,8 +54,9 @@ datasets: setup
 setup: .venv/.ready node_modules/.ready .build/.ready
 
 # All of them, whenever one has changed: Ape's own cache misses changes of imported modules after a failed compilation.
-.build/.ready: .venv/.ready $(CONTRACTS)
+.build/.ready: .venv/.ready node_modules/.ready $(CONTRACTS)
 	@echo "Compiling the contracts"
+	@scripts/install_solc $(SOLC)
 	@ape compile --force --size
 	@touch $@
 
@@ -65,7 +67,7 @@ setup: .venv/.ready node_modules/.ready .build/.ready
 	@touch $@
 
 node_modules/.ready: package.json .npmrc
-	@echo "Installing Anvil into node_modules: once"
+	@echo "Installing Anvil, OpenZeppelin's tokens and their compiler into node_modules: once"
 	@npm install --silent
 	@touch $@
 

@@ -7,22 +7,24 @@
         Its model of a round: of unit updates u_i = rho_i g + e_i, with g a direction that all share and e_i an error of the
         trainer's own. The loading rho_i is fitted to the cosines; errors that are correlated, as those of copies are, share one
         voice. Of the f rows least in line with the others those leave that are far out of line. A row is paid rho_i^4, less
-        what it shares, less what it takes from the *public row*, the last aggregate, if the matrix has that as a last row. If
-        the rows agree too little the learning rate decays. Ties go by seat order: the earlier row stays. Medians are lower
+        what it shares, less what is no news beside the *public rows*, the last aggregate and the sum of all steps, if the
+        matrix has them as last rows. If the rows agree too little the learning rate decays. Ties go by seat order: the earlier row stays. Medians are lower
         medians. Divisions round towards zero. ONE = 2^32 is 1.0. `offchain/scoring/consensus.py` has the formulas.
 @dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the number
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are
      numbered in the order of the upper triangle without its diagonal; a list of pairs is walked with a counter.
 @custom:security Arithmetic over pairs of rows is unchecked, since it can't wrap. With |entry| < 2^80 a norm, scaled by 2^32, is
-        below 2^72; the public row's is below 2^109, so that 2^96 * <u_i, S> is below 2^213 and |u_i|^2 |S|^2 below 2^234.
-        Cosines lie within ONE of 0, loadings in 0 .. 0.95 of it, so that the part that is error is above 0.31 and what is
-        divided by is never 0. What a row shares is below 2^38, a sum of the fit below 2^101, so that two of them share a
+        below 2^72; a public row's is below 2^109, so that 2^96 * <u_i, S> is below 2^213, 2^96 * <S, M> below 2^250 and
+        |u_i|^2 |S|^2 below 2^234. Cosines and coordinates lie within ONE of 0, loadings in 0 .. 0.99 of it, so that the part
+        that is error is above 0.14 and what is divided by is never 0. What public rows leave of a cosine is within 3 ONE, less
+        its mean within 6, a sum of squares below 2^76. What a row shares is below 2^38, a sum of the fit below 2^101, so that two of them share a
         word. Weights are at most ONE, contributions at most 2^64, the sums for the agreement below 2^154 and their scaled
         numerator below 2^187. A sorting lane of 40 bits has sums below 2^39 in it. What is computed before the matrix is known
         to be sound may wrap, and is dropped by the revert: |entry| = 2^80 passes the bound if negative, but not
         Cauchy-Schwarz, as the squares are below that.
 """
 from interfaces import IPolicy
+from modules import consensus
 from modules import cosines
 from modules import lanes
 
@@ -30,10 +32,11 @@ implements: IPolicy
 
 ONE: constant(uint256) = 2**32         # 1.0 of cosines, loadings, weights and rates
 UNIT: constant(int256) = 2**32         # the same, signed
-MAX_ROWS: constant(uint256) = 32       # the public one included
+MAX_ROWS: constant(uint256) = 32       # the public ones included
+PUBLIC_ROWS: constant(uint256) = 2     # the last aggregate and the sum of all steps, or none
 MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
-MAX_ENTRY: constant(int256) = 2**80    # exclusive, as are those of the public row
+MAX_ENTRY: constant(int256) = 2**80    # exclusive, as are those of public rows
 MAX_PUBLIC_PRODUCT: constant(int256) = 2**117
 MAX_PUBLIC_SQUARE: constant(int256) = 2**154
 MAX_RATE: constant(uint256) = 2**64 - 1
@@ -49,8 +52,7 @@ MAX_BYZANTINE: constant(uint256) = 14  # 2f + 3 rows are the least that a round 
 
 CONSENSUS: constant(uint256) = 4
 
-LOADING_CAP: constant(int256) = 95 * UNIT // 100  # keeps the part that is error, and what is divided by it, away from 0
-REFINEMENTS: constant(uint256) = 2
+LEAST_ANGLE: constant(int256) = 2**16  # of the square of the sine between public rows: below it they are one direction
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 
@@ -60,19 +62,19 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
-    @param gram Upper triangle, row by row, of `rows` rows, or of one more: the public row, which comes last.
+    @param gram Upper triangle, row by row, of `rows` rows, or of two more: the public rows, which come last.
     @param params As `validate` accepted them.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
     entries: uint256 = rows * (rows + 1) // 2
     has_public: bool = len(gram) != entries
     if has_public:
-        assert rows < MAX_ROWS and len(gram) == entries + rows + 1, "policy: wrong lengths"
+        assert rows + PUBLIC_ROWS <= MAX_ROWS and len(gram) == entries + 2 * rows + 3, "policy: wrong lengths"
     terms: uint256[5] = self._terms(params)
     assert rate != 0 and rate <= MAX_RATE, "policy: rate out of range"
 
     # squares and norms; a row of zeros has done nothing and counts among the hostile
-    columns: uint256 = rows + 1 if has_public else rows
+    columns: uint256 = rows + PUBLIC_ROWS if has_public else rows
     squares: int256[32] = empty(int256[32])
     norms: int256[32] = empty(int256[32])
     live: uint256 = 0
@@ -93,10 +95,20 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
     # cosines of all pairs, and the same as `cosines` wants them for sorting
     pairs: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])
     cells: uint256[lanes.WORDS] = empty(uint256[lanes.WORDS])
-    fresh: int256[32] = empty(int256[32])  # the part of a row's square outside of the public row's direction
+    # of each unit row along the last aggregate and, at a right angle to it, along what else the sum of steps has
+    along: int256[2][32] = empty(int256[2][32])
+    between: int256 = 0                # the cosine of the public rows
+    sine: int256 = 0                   # of their angle; 0 if they are one direction
+    public_size: int256 = 0            # products with public rows plus 2^117, or-ed: below 2^118 if each was within bounds
+    if has_public:
+        entry: int256 = gram[len(gram) - 2]
+        assert -MAX_PUBLIC_SQUARE < entry and entry < MAX_PUBLIC_SQUARE, "policy: not a Gram matrix"
+        between = self._cosine(entry, norms[rows] * norms[rows + 1])
+        beside: int256 = UNIT - ((between * between) >> 32)
+        if beside >= LEAST_ANGLE:
+            sine = convert(isqrt(convert(beside << 32, uint256)), int256)
     sign: int256 = 0                   # negative once anything below that must not be negative was
     size: int256 = 0                   # all entries plus 2^80, or-ed: below 2^81 if each was within bounds
-    public_size: int256 = 0            # the same with 2^117
     pair: uint256 = 0
     at = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
@@ -109,10 +121,9 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
             entry: int256 = gram[at]
             sign |= unsafe_sub(unsafe_mul(square, squares[j]), unsafe_mul(entry, entry))  # Cauchy-Schwarz
             size |= unsafe_add(entry, MAX_ENTRY)
-            # norms are rounded down, so that a cosine may come out a little above 1; a zero norm gives 0
             product: int256 = unsafe_mul(norm, norms[j])
-            cosine: int256 = max(-UNIT, min(UNIT, unsafe_div(unsafe_mul(entry, 2**96), product)))
             if product != 0:
+                cosine: int256 = self._cosine(entry, product)
                 pairs[pair] = cosine
                 lifted: uint256 = convert(convert(unsafe_add(cosine, UNIT + 1), bytes32), uint256)
                 cells[unsafe_add(slot, j)] |= lifted << offset
@@ -122,12 +133,18 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
             pair = unsafe_add(pair, 1)
             at = unsafe_add(at, 1)
         if has_public:
-            entry: int256 = gram[at]
-            sign |= unsafe_sub(unsafe_mul(square, squares[rows]), unsafe_mul(entry, entry))
-            public_size |= unsafe_add(entry, MAX_PUBLIC_PRODUCT)
-            cosine: int256 = max(-UNIT, min(UNIT, unsafe_div(unsafe_mul(entry, 2**96), unsafe_mul(norm, norms[rows]))))
-            fresh[i] = unsafe_sub(UNIT, unsafe_mul(cosine, cosine) >> 32)
-            at = unsafe_add(at, 1)
+            for k: uint256 in range(2):
+                entry: int256 = gram[at]
+                other: uint256 = unsafe_add(rows, k)
+                sign |= unsafe_sub(unsafe_mul(square, squares[other]), unsafe_mul(entry, entry))
+                public_size |= unsafe_add(entry, MAX_PUBLIC_PRODUCT)
+                along[i][k] = self._cosine(entry, unsafe_mul(norm, norms[other]))
+                at = unsafe_add(at, 1)
+            if sine != 0:
+                above: int256 = unsafe_sub(unsafe_mul(along[i][1], UNIT), unsafe_mul(along[i][0], between))
+                along[i][1] = max(-UNIT, min(UNIT, unsafe_div(above, sine)))
+            else:
+                along[i][1] = 0
     assert sign >= 0 and size >> 81 == 0 and public_size >> 118 == 0, "policy: not a Gram matrix"
 
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
@@ -155,8 +172,12 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
                     sums[i] = (total >> (40 * l)) & cosines.LANE
                     medians[i] = max(0, convert((order[middle][half] >> (40 * l)) & cosines.LANE, int256) - (UNIT + 1))
 
-    kept: uint256 = self._keep(sums, (last - byzantine) * cosines.BIAS, rows, live, alive, byzantine)
+    kept: uint256 = consensus._keep(sums, (last - byzantine) * cosines.BIAS, rows, live, alive, byzantine)
     outcome.kept = kept
+
+    news: int256[32] = empty(int256[32])
+    if has_public:
+        news = consensus._news(pairs, along, rows, live, kept, byzantine)
 
     # what isn't kept takes no part in the fit
     pair = 0
@@ -168,22 +189,20 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
             pair = unsafe_add(pair, 1)
     loadings: int256[32] = empty(int256[32])
     shared: int256[32] = empty(int256[32])
-    loadings, shared = self._fit(pairs, medians, rows, kept)
+    loadings, shared = consensus._fit(pairs, medians, rows, kept)
 
-
-    clip: int256 = self._median(norms, rows, kept)
-    typical: int256 = UNIT
-    if has_public:
-        typical = max(1, self._median(fresh, rows, kept))
+    clip: int256 = consensus._median(norms, rows, kept)
     weights: int256[32] = empty(int256[32])
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             weights[i] = min(UNIT, clip * UNIT // norms[i]) * UNIT // shared[i]
             outcome.weights[i] = convert(weights[i], uint256)
             explained: int256 = (loadings[i] * loadings[i]) >> 32
-            news: int256 = min(UNIT, fresh[i] * 2 * UNIT // typical) if has_public else UNIT
+            worth: int256 = explained * explained
+            if has_public:
+                worth = (worth * news[i]) >> 32
             length: int256 = min(UNIT, norms[i] * 2 * UNIT // clip)
-            outcome.contributions[i] = convert(((explained * explained * news) >> 32) * length // shared[i], uint256)
+            outcome.contributions[i] = convert(worth * length // shared[i], uint256)
 
     at = 0
     across: int256 = 0                 # sum over pairs of <k_i u_i, k_j u_j>
@@ -200,7 +219,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
             at = unsafe_add(at, 1)
         across += weight * later
         if has_public:
-            at = unsafe_add(at, 1)
+            at = unsafe_add(at, PUBLIC_ROWS)
     if spread > 0 and across > 0:
         # each pair counts twice
         outcome.agreement = convert(across * 2 * UNIT // (spread * (seats - 1)), uint256)
@@ -237,9 +256,9 @@ def least_rows(params: Bytes[256]) -> uint256:
 
 @external
 @view
-def takes_public_row(params: Bytes[256]) -> bool:
+def takes_public_rows(params: Bytes[256]) -> bool:
     """
-    @notice Always: rows that replay it are paid less.
+    @notice Always: rows that add nothing to them are not paid.
     """
     return True
 
@@ -248,7 +267,7 @@ def takes_public_row(params: Bytes[256]) -> bool:
 @view
 def gas_for(rule: uint256, rows: uint256) -> uint256:
     """
-    @notice What `evaluate` never exceeds for so many rows, with a public row or without, whatever is in them and whatever the
+    @notice What `evaluate` never exceeds for so many rows, with public rows or without, whatever is in them and whatever the
             other terms.
     """
     assert rule == CONSENSUS, "policy: malformed terms"
@@ -260,7 +279,7 @@ def gas_for(rule: uint256, rows: uint256) -> uint256:
 @pure
 def _gas_for(rows: uint256) -> uint256:
     # Measured for 17 numbers of rows and several f, and 3 % or more above it. The tests measure again.
-    return 70_000 + 10_000 * rows + 2_700 * rows * rows
+    return 80_000 + 16_000 * rows + 3_700 * rows * rows
 
 
 @internal
@@ -287,111 +306,8 @@ def _is_sound(terms: uint256[5]) -> bool:
 
 @internal
 @pure
-def _median(values: int256[32], rows: uint256, kept: uint256) -> int256:
+def _cosine(product: int256, norms: int256) -> int256:
     """
-    @notice The lower median of the kept rows' values, which are 0 to 2^250.
+    @notice Within ONE of 0: norms are rounded down, so that the quotient may come out a little beyond. 0 for norms of 0.
     """
-    keys: uint256[8][4] = lanes.NO_KEYS
-    count: uint256 = 0
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        if (kept >> i) & 1 == 1:
-            keys[i >> 3][i & 7] = (convert(values[i], uint256) << 5) | (31 - i)
-            count += 1
-    below: uint256 = 0
-    largest: uint256 = 0
-    below, largest = lanes._discard(keys, rows, (count + 1) // 2)
-    return convert(largest >> 5, int256)
-
-
-@internal
-@pure
-def _keep(sums: uint256[32], bias: uint256, rows: uint256, live: uint256, alive: uint256, byzantine: uint256) -> uint256:
-    """
-    @notice The live rows without those of the `byzantine` lowest sums that are below half of the upper median, or below 0 if
-            that is. Sums are lifted by the bias.
-    """
-    if byzantine == 0:
-        return live
-    keys: uint256[8][4] = lanes.NO_KEYS
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        if (live >> i) & 1 == 1:
-            keys[i >> 3][i & 7] = (sums[i] << 5) | (31 - i)
-    suspects: uint256 = 0
-    lower: uint256 = 0
-    middle: uint256 = 0
-    lower, middle = lanes._discard(keys, rows, alive - alive // 2)
-    suspects, lower = lanes._discard(keys, rows, byzantine)
-    # 2 (sum - bias) >= middle - bias, without a sign
-    least: uint256 = bias + max(middle >> 5, bias)
-    kept: uint256 = live
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        if (suspects >> i) & 1 == 1 and 2 * sums[i] < least:
-            kept ^= 1 << i
-    return kept
-
-
-@internal
-@pure
-def _fit(
-    pairs: int256[MAX_PAIRS], medians: int256[32], rows: uint256, kept: uint256
-) -> (int256[32], int256[32]):
-    """
-    @notice Of the kept rows, from the cosines of pairs of them and each row's median: the loadings rho_i, 0 to LOADING_CAP, and
-            what is shared D_i, at least ONE: one plus the excess of the row's correlations of errors over the median row's.
-    @dev A row that isn't kept has cosines 0 and gets loading 0, so that it changes no sum and needs no test.
-    """
-    loadings: int256[32] = empty(int256[32])
-    root: int256 = convert(isqrt(convert(max(1, self._median(medians, rows, kept)), uint256) << 32), int256)
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        if (kept >> i) & 1 == 1:
-            loadings[i] = min(LOADING_CAP, medians[i] * UNIT // root)
-
-    related: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # r_ij, 0 to ONE
-    shared: int256[32] = empty(int256[32])
-    for refinement: uint256 in range(REFINEMENTS + 1):
-        errors: int256[32] = empty(int256[32])
-        for i: uint256 in range(rows, bound=MAX_ROWS):
-            errors[i] = convert(isqrt(convert(UNIT * UNIT - loadings[i] * loadings[i], uint256)), int256)
-        totals: int256[32] = empty(int256[32])
-        pair: uint256 = 0
-        for i: uint256 in range(rows, bound=MAX_ROWS):
-            loading: int256 = loadings[i]
-            error: int256 = errors[i]
-            total: int256 = totals[i]
-            for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
-                excess: int256 = max(0, unsafe_sub(unsafe_mul(pairs[pair], UNIT), unsafe_mul(loading, loadings[j])))
-                alike: int256 = min(UNIT, unsafe_div(unsafe_mul(excess, UNIT), unsafe_mul(error, errors[j])))
-                related[pair] = alike
-                total = unsafe_add(total, alike)
-                totals[j] = unsafe_add(totals[j], alike)
-                pair = unsafe_add(pair, 1)
-            totals[i] = total
-        usual: int256 = self._median(totals, rows, kept)
-        for i: uint256 in range(rows, bound=MAX_ROWS):
-            shared[i] = UNIT + max(0, totals[i] - usual)
-        if refinement == REFINEMENTS:
-            break
-
-        # least squares: rho_i = sum_j W_ij cos_ij rho_j / sum_j W_ij rho_j^2, W_ij = (1 - r_ij) / D_j
-        sums: int256[32] = empty(int256[32])  # above the line times 2^128, plus below the line
-        pair = 0
-        for i: uint256 in range(rows, bound=MAX_ROWS):
-            loading: int256 = loadings[i]
-            share: int256 = shared[i]
-            sum: int256 = sums[i]
-            for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
-                apart: int256 = unsafe_mul(unsafe_sub(UNIT, related[pair]), UNIT)
-                cosine: int256 = unsafe_mul(pairs[pair], 2**128)
-                other: int256 = loadings[j]
-                sum = unsafe_add(
-                    sum, unsafe_mul(unsafe_mul(unsafe_div(apart, shared[j]), other), unsafe_add(cosine, other))
-                )
-                sums[j] = unsafe_add(
-                    sums[j], unsafe_mul(unsafe_mul(unsafe_div(apart, share), loading), unsafe_add(cosine, loading))
-                )
-                pair = unsafe_add(pair, 1)
-            sums[i] = sum
-        for i: uint256 in range(rows, bound=MAX_ROWS):
-            above: int256 = sums[i] >> 128
-            loadings[i] = min(LOADING_CAP, above * UNIT // (sums[i] & (2**128 - 1))) if above > 0 else 0
-    return loadings, shared
+    return max(-UNIT, min(UNIT, unsafe_div(unsafe_mul(product, 2**96), norms)))

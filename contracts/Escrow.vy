@@ -57,7 +57,7 @@ sealing_keys: public(HashMap[address, bytes32])  # X25519, of aggregators and tr
 hashes: public(bytes32[MAX_ROWS])                # by seat: of the running round's commitment
 rate: public(uint256)                            # learning rate of the running round
 settled: public(uint256)                         # mask over rounds
-last_aggregate: public(bytes32)                  # keccak(abi.encode(commitment to the last aggregate)), of a round that kept any
+public_rows: public(bytes32)  # keccak(abi.encode(commitments to the last aggregate and to the sum of all steps)); 0 before the first
 _machine: uint256                                # a packed machine.Machine
 
 
@@ -179,8 +179,8 @@ def settle(
     @notice The current aggregator proves the round, and everyone is credited. It reverts unless everything is verified.
     @param excluded Mask over seats: those whose payload the aggregator could not use. Each takes its part of the reward
            with it, and a part of the fee.
-    @param commitments Of the other rows, in seat order, as they were delivered. Then that of the last aggregate, if the terms
-           have a public row and there has been one.
+    @param commitments Of the other rows, in seat order, as they were delivered. Then those of the last aggregate and of the sum of
+           all steps, if the terms have public rows and there has been an aggregate.
     @param gram Upper triangle of their Gram matrix.
     @param hints For the verifier of the two proofs.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
@@ -193,23 +193,26 @@ def settle(
     # the rows are the updates that the round collected
     rows: uint256 = m.delivered & ~excluded
     seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(rows)
-    last: bytes32 = self.last_aggregate if self.terms.public_row else empty(bytes32)
-    expected: uint256 = len(seats) if last == empty(bytes32) else len(seats) + 1
+    known: bytes32 = self.public_rows  # 0 where the terms have none
+    expected: uint256 = len(seats) if known == empty(bytes32) else len(seats) + 2
     assert len(commitments) == expected, "escrow: wrong number of commitments"
     trainers: DynArray[address, MAX_ROWS] = []
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
         trainer: address = ledger.members[seats[i]]
         self._check_opening(m.round, seats[i], trainer, commitments[i])
         trainers.append(trainer)
-    if last != empty(bytes32):
-        assert keccak256(abi_encode(commitments[len(seats)])) == last, "escrow: wrong aggregate"
+    if known != empty(bytes32):
+        n: uint256 = len(seats)
+        assert keccak256(abi_encode(commitments[n], commitments[n + 1])) == known, "escrow: wrong public rows"
 
     # the numbers are true of them, and what they mean
     context: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender))
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     aggregate: uint256[2] = [0, 0]
-    outcome, failed, aggregate = staticcall IRoundVerifier(VERIFIER).judge(
+    steps: uint256[2] = [0, 0]
+    with_steps: bool = self.terms.public_rows
+    outcome, failed, aggregate, steps = staticcall IRoundVerifier(VERIFIER).judge(
         context,
         self.terms.dimension,
         self.terms.bits,
@@ -223,6 +226,7 @@ def settle(
         self.terms.policy_gas,
         self.terms.params,
         self.rate,
+        with_steps,
     )
     total: uint256 = 0
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
@@ -254,8 +258,8 @@ def settle(
     # what the next round starts from
     self.settled |= 1 << m.round
     # the identity, if nothing is kept, has no direction: what anybody can replay is still the aggregate before
-    if aggregate[0] != 0 or aggregate[1] != 0:
-        self.last_aggregate = keccak256(abi_encode(aggregate))
+    if with_steps and (aggregate[0] != 0 or aggregate[1] != 0):
+        self.public_rows = keccak256(abi_encode(aggregate, steps))
     if outcome.next_rate != self.rate:
         self.rate = outcome.next_rate
     log IEscrow.Settled(

@@ -331,7 +331,7 @@ def least_rows(params: Bytes[256]) -> uint256:
 
 @external
 @view
-def takes_public_row(params: Bytes[256]) -> bool:
+def takes_public_rows(params: Bytes[256]) -> bool:
     """
     @notice Never: a matrix with one more row is of the wrong length here.
     """

@@ -21,6 +21,7 @@ from modules import claims
 from modules import gram_protocol
 from modules import policies
 from modules import range_protocol
+from modules import steps
 
 implements: IRoundVerifier
 
@@ -92,7 +93,8 @@ def judge(
     policy_gas: uint256,
     params: Bytes[256],
     rate: uint256,
-) -> (IPolicy.Outcome, bool, uint256[2]):
+    with_steps: bool,
+) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
     """
     @notice See IRoundVerifier.
     """
@@ -107,7 +109,11 @@ def judge(
     failed: bool = False
     outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
     # the weight of a public row is 0: it is beyond the rows
-    return outcome, failed, bn254._weighted_sum(commitments, outcome.weights)
+    aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
+    sum: uint256[2] = [0, 0]
+    if with_steps:
+        sum = steps._after(rows, commitments, outcome.weights, aggregate)
+    return outcome, failed, aggregate, sum
 
 
 @external
@@ -132,10 +138,11 @@ def tau_g2() -> uint256[4]:
 @pure
 def _first(rows: uint256, commitments: DynArray[uint256[2], MAX_ROWS]) -> DynArray[uint256[2], MAX_ROWS]:
     """
-    @notice Without that of a public row: its entries are not small, and need not be proved to be what they are.
+    @notice Without those of public rows: their entries are not small, and need not be proved to be what they are.
     """
     first: DynArray[uint256[2], MAX_ROWS] = commitments
     if len(first) > rows:
+        first.pop()
         first.pop()
     return first
 

@@ -10,7 +10,8 @@ from interfaces import ITermLimits
 
 implements: ITermLimits
 
-MAX_SEATS: constant(uint256) = 32      # rows of a proof, bits of a mask; the public row is a row of the proof too
+MAX_SEATS: constant(uint256) = 32      # rows of a proof, bits of a mask; public rows are rows of the proof too
+PUBLIC_ROWS: constant(uint256) = 2
 MAX_ROUNDS: constant(uint256) = 64     # bits of the mask of settled rounds
 MAX_AMOUNT: constant(uint256) = 2**96  # exclusive: products with contributions (< 2^155 in sum) fit 256 bits
 MIN_WINDOW: constant(uint256) = 10     # seconds: a development chain; clients refuse short ones on public chains
@@ -42,7 +43,7 @@ def check(terms: IEscrow.Terms, srs_size: uint256) -> bool:
 def _check_people(t: IEscrow.Terms):
     assert t.seats <= MAX_SEATS and t.min_rows >= 2 and t.min_rows <= t.seats, "terms: seats out of range"
     assert t.rounds >= 1 and t.rounds <= MAX_ROUNDS, "terms: rounds out of range"
-    assert self._proof_rows(t) <= MAX_SEATS, "terms: no room for the public row"
+    assert self._proof_rows(t) <= MAX_SEATS, "terms: no room for the public rows"
     count: uint256 = len(t.aggregators)
     assert count >= 1, "terms: no aggregators"
     for i: uint256 in range(count, bound=8):
@@ -102,8 +103,8 @@ def _check_policy(t: IEscrow.Terms):
     assert staticcall IPolicy(t.policy).validate(
         t.params, t.min_rows - t.max_excluded, t.seats, t.policy_gas
     ), "terms: policy refuses its params"
-    if t.public_row:
-        assert staticcall IPolicy(t.policy).takes_public_row(t.params), "terms: policy takes no public row"
+    if t.public_rows:
+        assert staticcall IPolicy(t.policy).takes_public_rows(t.params), "terms: policy takes no public rows"
 
 
 @internal
@@ -112,4 +113,4 @@ def _proof_rows(t: IEscrow.Terms) -> uint256:
     """
     @notice The most that a round's Gram matrix can have.
     """
-    return t.seats + 1 if t.public_row else t.seats
+    return t.seats + PUBLIC_ROWS if t.public_rows else t.seats

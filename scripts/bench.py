@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 from ape import accounts, project
@@ -32,6 +33,21 @@ def gas(rows: tuple[int, ...], rule: str) -> None:
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
             click.echo(json.dumps(measure_gas(project, accounts.test_accounts, Path(folder), count, rule)))
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.option("--renew", is_flag=True, help="Write what was measured.")
+def snapshot(provider: Any, renew: bool) -> None:
+    """Gas and bytecode beside what tests/gas_snapshot.json has, which `make test` holds them to."""
+    from offchain.bench.snapshot import load, rises, write
+    from offchain.bench.snapshot import snapshot as measure
+
+    evm = project.config.foundry.evm_version
+    found = measure(project, accounts.test_accounts, provider.client_version, evm)
+    if renew:
+        write(found)
+    for line in rises(load(), found):
+        click.echo(line)
 
 
 WHAT = {

@@ -85,7 +85,9 @@ def cli(out: Path, adversaries: tuple[str, ...], location: str | None, **chosen:
         ape_logger.set_level(LogLevel.WARNING)  # a line for each of a hundred transactions tells a person nothing
     try:
         options = MarketOptions(adversaries=tuple(a for a in adversaries if a != "none"), **chosen)
-        fresh(out / "store")
+        out.mkdir(parents=True, exist_ok=True)
+        if location is None:
+            fresh(out / "store")
         with progress.show(console) as display:
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")

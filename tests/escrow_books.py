@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.escrow_driver import PHASES, mask
+from tests.escrow_node import Node, View, view
 from tests.property.escrow_model import EscrowModel
 
 Books = dict[str, Any]
@@ -24,16 +25,17 @@ STATUS = (
 AMOUNTS = ("pot", "bond", "pending", "stake", "sunk")
 
 
-def read_books(web3: Any, escrow: Any, token: Any, people: list[Any]) -> Books:
-    """All that the escrow says, and all tokens, by account."""
-    calls = [(escrow, getattr(escrow, name).encode_input()) for name in ("status", *AMOUNTS)]
-    calls += [(token, token.balanceOf.encode_input(escrow))]
+def views_of(escrow: Any, token: Any, people: list[Any]) -> list[View]:
+    """What `read_books` asks."""
+    views = [view(escrow, name) for name in ("status", *AMOUNTS)] + [view(token, "balanceOf", escrow)]
     for person in people:
-        calls += [(escrow, escrow.account_of.encode_input(person)), (token, token.balanceOf.encode_input(person))]
-    with web3.batch_requests() as batch:
-        for contract, data in calls:
-            batch.add(web3.eth.call({"to": contract.address, "data": data}))
-        answers = [words(answer) for answer in batch.execute()]
+        views += [view(escrow, "account_of", person), view(token, "balanceOf", person)]
+    return views
+
+
+def read_books(node: Node, views: list[View], people: list[Any]) -> Books:
+    """All that the escrow says, and all tokens, by account."""
+    answers = [words(answer) for answer in node.read(views)]
     status = dict(zip(STATUS, answers[0], strict=True))
     books: Books = {name: answer[0] for name, answer in zip((*AMOUNTS, "held"), answers[1:7], strict=True)}
     books |= status | {"phase": PHASES[status["phase"]]}
@@ -79,7 +81,7 @@ def check_invariants(books: Books, before: Books, model: EscrowModel, start: dic
     """Those of the protocol, on what the chain says; the model only tells who plays which role."""
     # 1. what it says it holds is what it holds, and nothing else has moved
     inside = sum(books[name] for name in AMOUNTS) + sum(books["due"].values())
-    assert inside + model.part * sum(books["parts"].values()) == books["held"]
+    assert inside + model.part * sum(books["parts"].values()) + model.gifts.total() == books["held"]
     assert sum(books["wallets"].values()) + books["held"] == sum(start.values())
 
     # 2. nobody loses more than its roles can cost; who funds or watches gains nothing; only its holder lowers a due
@@ -89,6 +91,7 @@ def check_invariants(books: Books, before: Books, model: EscrowModel, start: dic
         owner, listed, enrolled = account == model.owner, account in model.listed, account in model.members
         has = wallet + books["due"][account] + books["parts"][account] * model.part
         has += books["stake"] if account == model.current else 0
+        has += model.gifts[account]
         most = owner * funds + listed * model.terms["aggregator_stake"] + enrolled * rounds_begun * model.part
         assert start[account] - has <= most
         assert has <= start[account] or listed or enrolled

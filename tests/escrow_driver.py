@@ -59,7 +59,7 @@ def default_terms(token: Any, policy: Any, aggregators: list[Any]) -> dict[str, 
         "policy": policy.address,
         "params": b"params",
         "policy_gas": 1_000_000,
-        "public_row": False,
+        "public_rows": False,
         "aggregators": [a.address for a in aggregators],
         "model": b"\x01" * 32,
         "task": b"\x02" * 32,
@@ -292,19 +292,26 @@ class ProjectDriver:
         rate = self.status.rate if next_rate is None else next_rate
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
-    def last_aggregate(self) -> tuple[int, int] | None:
-        """The commitment to the last aggregate that is not void, as the events have it."""
+    def public_points(self) -> list[tuple[int, int]]:
+        """The commitments to the last aggregate and to the sum of all steps, as the events tell; none before the first."""
         head = self.chain.provider.get_block("latest").number
-        told = [tuple(event.aggregate) for event in self.escrow.Settled.range(0, head + 1)]
-        return next((point for point in reversed(told) if point != (0, 0)), None)
+        kept = [event for event in self.escrow.Settled.range(0, head + 1) if tuple(event.aggregate) != (0, 0)]
+        if not kept:
+            return []
+        steps = Z1
+        for event in kept:
+            x, y = event.aggregate
+            steps = add(steps, multiply((FQ(x), FQ(y), FQ(1)), 2**41 // sum(event.weights)))
+        x, y = (0, 0) if is_inf(steps) else normalize(steps)
+        return [tuple(kept[-1].aggregate), (int(x), int(y))]
 
     def settle_arguments(self, excluded: Iterable[int] = ()) -> dict[str, Any]:
         """With proofs that the mock verifier takes for good."""
         excluded = mask(excluded)
         rows = [seat for seat in range(32) if (self.status.delivered & ~excluded) >> seat & 1]
         commitments = [self.commitment_of(seat) for seat in rows]
-        if self.public_row and (aggregate := self.last_aggregate()):
-            commitments.append(aggregate)
+        if self.public_rows:
+            commitments += self.public_points()
         return {
             "excluded": excluded,
             "commitments": commitments,

@@ -2,7 +2,7 @@
 
 gram.json has what a market makes, with its witness. gram_edges.json has what it never does and a verifier must accept
 all the same: a mask of zeros, entries of the Gram matrix at their bound, a commitment to nothing. In gram_public.json
-and public_row.json the last row is public; one has all entries at their bounds.
+and public_rows.json the last two rows are public; one has all entries at their bounds.
 
 The transcript up to z is here too, so that a test can change a statement and still give the hint that fits.
 """
@@ -20,6 +20,7 @@ from py_ecc import bn128
 
 P = bn128.curve_order
 TAIL = 8
+PUBLIC_ROWS = 2
 DOMAIN = keccak(b"meed/gram-proof/1")
 
 POINTS = ("mask", "t", "h", "r", "w", "l")
@@ -42,12 +43,12 @@ class GramCase:
     gram: list[int]
     proof: dict[str, Any]
     hint: int
-    public: bool = False  # the last row is
+    public: bool = False  # the last two rows are
 
     @property
     def rows(self) -> int:
-        """Without the public one."""
-        return len(self.commitments) - self.public
+        """Without the public ones."""
+        return len(self.commitments) - PUBLIC_ROWS * self.public
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -60,7 +61,9 @@ class GramCase:
         i, j = [(i, j) for i in range(n) for j in range(i, n)][k]
         if j < self.rows:
             return 1 - 2**80, 2**80 - 1
-        return (1 - 2**117, 2**117 - 1) if i < self.rows else (0, 2**154 - 1)
+        if i < self.rows:
+            return 1 - 2**117, 2**117 - 1
+        return (0 if i == j else 1 - 2**154), 2**154 - 1
 
     def with_proof(self, **fields: Any) -> GramCase:
         return replace(self, proof=self.proof | fields)
@@ -80,9 +83,9 @@ def load_cases() -> list[GramCase]:
 
 
 def load_public_cases() -> list[GramCase]:
-    """Those with a public row."""
+    """Those with public rows."""
     folder = Path(__file__).parent / "vectors"
-    vectors = json.loads((folder / "public_row.json").read_text())
+    vectors = json.loads((folder / "public_rows.json").read_text())
     rounds = [case_of(vector, vector["gram_proof"]) for vector in vectors["rounds"]]
     alone = [*vectors["gram"], *json.loads((folder / "gram_public.json").read_text())["cases"]]
     return [replace(case, public=True) for case in [*rounds, *map(_case, alone)]]

@@ -2,8 +2,8 @@
 
 `cases` verify. Of each pair in `rejected` one proof shows something false, or the two are wrong in ways that would
 cancel if their claims were simply added. `strangers` have one Gram proof, and range proofs that verify: the first of
-the same statement, each of the others of one that differs by what it is called after. public_row.json has rounds with
-a public row, which the range proof isn't about.
+the same statement, each of the others of one that differs by what it is called after. public_rows.json has rounds with
+public rows, which the range proof isn't about.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def load_cases() -> list[RoundCase]:
 
 
 def load_public_cases() -> list[RoundCase]:
-    """Those with a public row."""
-    return [_public_case(vector) for vector in _load("public_row.json")["rounds"]]
+    """Those with public rows."""
+    return [_public_case(vector) for vector in _load("public_rows.json")["rounds"]]
 
 
 def load_rejected() -> list[RoundCase]:
@@ -85,7 +85,7 @@ def _case(vector: dict[str, Any]) -> RoundCase:
 
 
 def _public_case(vector: dict[str, Any]) -> RoundCase:
-    rows = vector | {"commitments": vector["commitments"][:-1]}
+    rows = vector | {"commitments": vector["commitments"][: -gram_cases.PUBLIC_ROWS]}
     return RoundCase(
         replace(gram_cases.case_of(vector, vector["gram_proof"]), public=True),
         range_cases.case_of(rows, vector["range_proof"]),

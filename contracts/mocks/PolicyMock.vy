@@ -14,7 +14,7 @@ question: public(bytes32)              # hash of the only arguments that it answ
 expected: bytes32                      # hash of the only arguments that it finds sound, unless zero
 refuses: public(bool)
 least: uint256
-public_params: bytes32                 # hash of the params with which it takes a public row
+public_params: bytes32                 # hash of the params with which it takes public rows
 
 
 @deploy
@@ -58,9 +58,9 @@ def set_refuses(refuses: bool):
 
 
 @external
-def set_takes_public_row(params: Bytes[256]):
+def set_takes_public_rows(params: Bytes[256]):
     """
-    @notice With these params it takes a public row.
+    @notice With these params it takes public rows.
     """
     self.public_params = keccak256(params)
 
@@ -98,5 +98,5 @@ def least_rows(params: Bytes[256]) -> uint256:
 
 @external
 @view
-def takes_public_row(params: Bytes[256]) -> bool:
+def takes_public_rows(params: Bytes[256]) -> bool:
     return self.public_params == keccak256(params)

@@ -6,6 +6,7 @@ from ..interfaces import IPolicy
 from ..interfaces import IRoundVerifier
 from ..modules import bn254
 from ..modules import policies
+from ..modules import steps
 
 implements: IRoundVerifier
 
@@ -68,12 +69,17 @@ def judge(
     policy_gas: uint256,
     params: Bytes[256],
     rate: uint256,
-) -> (IPolicy.Outcome, bool, uint256[2]):
+    with_steps: bool,
+) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
     self._check(context, dimension, bits, rows, commitments, gram, gram_proof, range_proof, hints)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
-    return outcome, failed, bn254._weighted_sum(commitments, outcome.weights)
+    aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
+    sum: uint256[2] = [0, 0]
+    if with_steps:
+        sum = steps._after(rows, commitments, outcome.weights, aggregate)
+    return outcome, failed, aggregate, sum
 
 
 @internal

@@ -15,7 +15,7 @@ from offchain.market.terms import FIXED_ONE, QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.proving.gram import gram_matrix
 from offchain.proving.round import prove_round
-from offchain.scoring.policy import PolicyTerms
+from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.local import initial_model
@@ -53,6 +53,7 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         rounds=2,
         min_rows=rows,
         max_excluded=0,
+        public_rows=rule == CONSENSUS,
         quantum=QUANTUM_ONE,
         learning_rate=0.1,
     )

@@ -7,11 +7,13 @@ from offchain.experiments.experiment import Experiment
 from offchain.experiments.fairness import FAIRNESS
 from offchain.experiments.manipulation import MANIPULATION
 from offchain.experiments.quantisation import QUANTISATION
+from offchain.experiments.rate import RATE
 from offchain.experiments.robustness import ROBUSTNESS
 from offchain.experiments.stability import STABILITY
 
 __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, COST)
+    experiment.name: experiment
+    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, RATE, COST)
 }

@@ -12,6 +12,7 @@ An attacking party holds the first seats (`attacked_shares`).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from offchain.experiments.rules import RoundView, Rule
 from offchain.proving.gram import gram_matrix
+from offchain.scoring.aggregate import STEP
 from offchain.simulation.attacks.attack import Attack, Knowledge
 from offchain.simulation.attacks.sybil import split_shards
 from offchain.training.batched import evaluate_many, train_many
@@ -46,15 +48,26 @@ class Setup:
     batch_size: int = 16
     bits: int = 16  # of an entry; 0: not quantised, for comparison
 
-    def train(self, models: Floats, shares: Sequence[Samples], whose: Sequence[int], seed: int, round_: int) -> Floats:
-        """Updates float64[m, d], of trainer `whose[i]` from model i; its batches follow from seed, trainer, round."""
+    def train(
+        self,
+        models: Floats,
+        shares: Sequence[Samples],
+        whose: Sequence[int],
+        seed: int,
+        round_: int,
+        decayed: float = 1.0,
+    ) -> Floats:
+        """Updates float64[m, d], of trainer `whose[i]` from model i; its batches follow from seed, trainer, round.
+
+        `decayed` is what is left of the learning rate.
+        """
         seeds = [(seed * 1_000 + trainer) * 100 + round_ for trainer in range(len(shares))]
         return train_many(
             self.task,
             models,
             shares,
             whose,
-            learning_rate=self.learning_rate,
+            learning_rate=self.learning_rate * decayed,
             epochs=self.epochs,
             batch_size=self.batch_size,
             seeds=seeds,
@@ -80,6 +93,7 @@ class Played:
 
     pay: Floats  # float64[n], of the whole reward
     accuracy: list[float]  # after each round
+    model: Floats = field(repr=False)  # after the last one
     rounds: list[RoundView] = field(repr=False)
 
 
@@ -96,12 +110,14 @@ def play(
     model = initial_model(setup.task, seed)
     residuals = np.zeros((n, model.size))
     past: list[Floats] = []
-    last: npt.NDArray[np.float64] | None = None  # the last aggregate, in integers that float64 holds exactly
+    last: list[int] = []  # the last aggregate
+    steps: list[int] = [0] * model.size  # the sum of all, each as a step of the model
     quantum = 0
+    decayed = 1.0
     pay = np.zeros(n)
     accuracies, views = [], []
     for round_ in range(setup.rounds):
-        updates = setup.train(np.repeat(model[None], n, axis=0), shares, range(n), seed, round_)
+        updates = setup.train(np.repeat(model[None], n, axis=0), shares, range(n), seed, round_, decayed)
         if not quantum:
             quantum = choose_quantum(updates[-1:], setup.bits or 16)  # an honest trainer's pilot
         if party:
@@ -114,7 +130,7 @@ def play(
         view = RoundView(
             updates=seen,
             gram=gram_matrix(values),
-            public=None if last is None else _products(values, last),
+            public=_products(values, [last, steps]) if last else None,
             sizes=[len(share) for share in shares],
             stakes=list(stakes),
             task=setup.task,
@@ -123,16 +139,19 @@ def play(
         )
         decision = decide(view)
         pay += decision.pay / setup.rounds
+        decayed *= decision.decay
         step = np.zeros_like(model)
         if decision.total > 0:
             step = decision.weights @ seen / decision.total
-            last = decision.weights @ values.astype(np.float64)
+            last = [int(x) for x in decision.weights @ values.astype(np.float64)]  # float64 holds them exactly
+            scale = int(STEP // decision.total)  # `step_scale`, also where weights are fractions
+            steps = [s + scale * x for s, x in zip(steps, last, strict=True)]
         past.append(step)
         model = model + step
         accuracies.append(setup.accuracy(model))
         if keep:
             views.append(view)
-    return Played(pay, accuracies, views)
+    return Played(pay, accuracies, model, views)
 
 
 def _attacked(
@@ -160,10 +179,15 @@ def _attacked(
     return np.vstack([party.attack.updates(know), updates[k:]])
 
 
-def _products(values: npt.NDArray[np.int16], last: Floats) -> list[int]:
-    """<u_i, S> for each row, and <S, S>, exactly."""
-    exact = [int(x) for x in last]
-    return [sum(int(a) * b for a, b in zip(row, exact, strict=True)) for row in values] + [sum(b * b for b in exact)]
+def _products(values: npt.NDArray[np.int16], public: Sequence[list[int]]) -> list[list[int]]:
+    """The products of each row, then of each public row from itself on, with the public rows, exactly."""
+    rows = [[int(x) for x in row] for row in values]
+    products = [[_dot(row, other) for other in public] for row in rows]
+    return products + [[_dot(row, other) for other in public[k:]] for k, row in enumerate(public)]
+
+
+def _dot(a: list[int], b: list[int]) -> int:
+    return sum(map(operator.mul, a, b))
 
 
 def retrain(setup: Setup, shares: Sequence[Samples], seed: int) -> tuple[Floats, Floats]:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from offchain.experiments.experiment import Experiment, Results, Table, setup, where
-from offchain.experiments.federation import attacked_shares, play
+from offchain.experiments.federation import Played, Setup, attacked_shares, play
 from offchain.experiments.rules import POLICIES, rule
 from offchain.experiments.runner import Cell
 from offchain.experiments.statistics import interval
 from offchain.scoring.robust.rules import ROBUST_RULES
+from offchain.simulation.attacks.poison import TARGET, with_trigger
 from offchain.simulation.attacks.table import ATTACKS
 from offchain.simulation.settings import deal
+from offchain.training.batched import evaluate_many
+from offchain.training.task import Samples
 
 __all__ = ["ROBUSTNESS"]
 
@@ -48,7 +53,19 @@ def _measure(cell: Cell) -> dict[str, Any]:
     else:
         shares, party = attacked_shares(shares, ATTACKS[cell["attack"]], k, seed)
         played = play(project, shares, decide, seed=seed, party=party)
-    return {"accuracy": played.accuracy[-1], "pay": list(played.pay)}
+    return {
+        "accuracy": played.accuracy[-1],
+        "pay": list(played.pay),
+        "backdoor": _opened(project, played) if cell["attack"] in (None, "backdoor") else None,
+    }
+
+
+def _opened(project: Setup, played: Played) -> float:
+    """The part of test rows of other classes that the model takes for the backdoor's once they carry the trigger."""
+    test = project.data.test
+    others = test.take(np.flatnonzero(test.labels.numpy() != TARGET))
+    marked = Samples(with_trigger(others.features), torch.full_like(others.labels, TARGET))
+    return float(evaluate_many(project.task, played.model[None], marked)[1][0])
 
 
 def _lost(results: Results, attack: str, k: int, name: str) -> list[float]:
@@ -69,6 +86,11 @@ def _profit(results: Results, attack: str, k: int, name: str) -> list[float]:
     ]
 
 
+def _opened_in(results: Results, name: str, attack: str | None, k: int) -> str:
+    found = [r["backdoor"] for r in where(results, rule=name, attack=attack, hostile=k)]
+    return f"{100 * interval(found).median:.0f} %"
+
+
 def _tables(results: Results) -> list[Table]:
     lost = [
         [name, *(f"{interval(_lost(results, attack, BYZANTINE, name)).median:.1f}" for attack in POISONS)]
@@ -83,11 +105,15 @@ def _tables(results: Results) -> list[Table]:
         ]
         for attack in POISONS
     ]
+    doors = [
+        [name, _opened_in(results, name, None, 0), _opened_in(results, name, "backdoor", BYZANTINE)] for name in RULES
+    ]
     base = [[name, str(interval([r["accuracy"] for r in where(results, rule=name, hostile=0)]))] for name in RULES]
     counts = [f"{k} of {TRAINERS}" for k in HOSTILE]
     return [
         Table("Accuracy without attackers", ["rule", "accuracy"], base),
         Table("Points of accuracy lost, 3 of 10 hostile", ["rule", *POISONS], lost),
+        Table("Rows with the trigger that are taken for its class", ["rule", "no attack", "3 of 10 hostile"], doors),
         Table(
             "By the number of attackers",
             [

@@ -30,7 +30,7 @@ class RoundView:
 
     updates: Floats  # float64[n, d], as the others read them
     gram: Sequence[int]  # of the quantised updates: upper triangle, row by row
-    public: Sequence[int] | None  # products of the quantised updates with the last aggregate, and of that with itself
+    public: Sequence[Sequence[int]] | None  # products with the public rows: of each row, then of these from itself on
     sizes: Sequence[int]  # rows of data that each trainer claims
     stakes: Sequence[float]
     task: Task
@@ -45,15 +45,19 @@ class Decision:
     pay: Floats  # float64[n], of the round's reward: at least 0, of sum 1, or 0 where nobody is paid
     weights: Floats  # float64[n], of the aggregate; integers where a policy decides
     total: float  # what the weighted sum is divided by; 0: the model stays
+    decay: float = 1.0  # of the learning rate, from the next round on
 
 
 Rule = Callable[[RoundView], Decision]
 
 
-def rule(name: str, byzantine: int, *, public: bool = True) -> Rule:
-    """By name: a policy (with the public row, if it takes one and `public`), a rival or a robust rule."""
+def rule(name: str, byzantine: int, *, public: bool = True, **terms: int) -> Rule:
+    """By name: a policy (with the public rows, if it takes them and `public`), a rival or a robust rule.
+
+    `terms` are further fields of a policy's terms.
+    """
     if name in POLICIES:
-        return _policy(PolicyTerms(rule=name, byzantine=byzantine), public and name == CONSENSUS)
+        return _policy(PolicyTerms(name, byzantine, **terms), public and name == CONSENSUS)
     if name in RIVALS:
         return _rival(RIVALS[name])
     return _robust(name, byzantine)
@@ -67,17 +71,18 @@ def _policy(terms: PolicyTerms, public: bool) -> Rule:
             gram = _bordered(gram, view.public, n)
         outcome = evaluate(n, gram, terms, ONE)
         weights = np.array(outcome.weights, dtype=np.float64)
-        return Decision(_shares(np.array([float(c) for c in outcome.contributions])), weights, float(weights.sum()))
+        shares = _shares(np.array([float(c) for c in outcome.contributions]))
+        return Decision(shares, weights, float(weights.sum()), outcome.next_rate / ONE)
 
     return decide
 
 
-def _bordered(gram: Sequence[int], public: Sequence[int], n: int) -> list[int]:
-    """The upper triangle with one more row, the last."""
+def _bordered(gram: Sequence[int], public: Sequence[Sequence[int]], n: int) -> list[int]:
+    """The upper triangle with the public rows, which come last."""
     entries, result = iter(gram), []
     for i in range(n):
-        result += [next(entries) for _ in range(n - i)] + [public[i]]
-    return [*result, public[n]]
+        result += [next(entries) for _ in range(n - i)] + list(public[i])
+    return result + [entry for row in public[n:] for entry in row]
 
 
 def _rival(pay: Callable[[RoundView], Floats]) -> Rule:

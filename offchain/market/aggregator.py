@@ -4,8 +4,8 @@ It can't choose: which rows count is what trainers delivered, what they are wort
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
 with it.
 
-With a public row in the terms the matrix has the last aggregate too, so it has to be had: from the store, or made again
-from the payloads that it was made of.
+With public rows in the terms the matrix has the last aggregate and the sum of all steps too, so all aggregates have to
+be had: from the store, or made again from the payloads that they were made of.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy.typing as npt
 from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.errors import MarketError, UnusablePayload
 from offchain.market.member import UNUSABLE, fetch_aggregate
-from offchain.market.project import Delivery, Phase, Point, Project, Settlement, settlement_of
+from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
+from offchain.market.public_rows import PublicRow, PublicRows, after
 from offchain.progress import stage
 from offchain.proving.commitment import Combination, commit
 from offchain.proving.gram import gram_matrix
@@ -76,14 +77,6 @@ class Opened:
         return sorted([*self.missing, *self.bad])
 
 
-@dataclass(frozen=True)
-class _PublicRow:
-    """The last aggregate, and the commitment that the contract formed to it."""
-
-    combination: Combination = field(repr=False)
-    commitment: Point
-
-
 class Aggregator:
     """Acts for `account` in one project.
 
@@ -111,6 +104,8 @@ class Aggregator:
         self._transact = transact or sending(account)
         self._recipients = recipients
         self._proof: RoundProof | None = None  # the last one
+        self._public: PublicRows | None = None  # after so many settled rounds that kept anything
+        self._public_rounds = 0
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key."""
@@ -124,7 +119,7 @@ class Aggregator:
 
     def settle(self) -> SettledRound:
         """Settles the running round. Raises MarketError if more payloads are unusable than may be excluded: then void
-        the round, or wait for them. And if the public row is not to be had.
+        the round, or wait for them. And if the public rows are not to be had.
         """
         status = self.project.expect(Phase.SCORING)
         ready = self.make_ready(self.open_round(status.round), status.round, status.rate)
@@ -144,8 +139,8 @@ class Aggregator:
                 f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
             )
 
-        public = self._public_row()
-        gram = gram_matrix(updates, public.combination if public else None)
+        public = self.public_rows()
+        gram = gram_matrix(updates, public.combinations if public else ())
         outcome = self._decide(len(rows), gram, rate)
         published = self._publish(round_, updates, opened.tails, outcome.weights)
 
@@ -203,13 +198,16 @@ class Aggregator:
             raise UnusablePayload("payload and commitment differ")
         return payload
 
-    def _public_row(self) -> _PublicRow | None:
-        """The running round's, or None if it has none. Raises MarketError if it is not to be had."""
-        settlement = self.project.public_row()
-        return None if settlement is None else _PublicRow(self.last_aggregate(settlement), settlement.aggregate)
+    def public_rows(self) -> PublicRows | None:
+        """The running round's, or None if it has none. Raises MarketError if they are not to be had."""
+        for settlement in self.project.public_settlements()[self._public_rounds :]:
+            row = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
+            self._public = after(self._public, row, settlement.total_weight)
+            self._public_rounds += 1
+        return self._public
 
-    def last_aggregate(self, settlement: Settlement) -> Combination:
-        """A settled round's aggregate: from the store, or made again. Raises MarketError if it is not to be had."""
+    def _aggregate_of(self, settlement: Settlement) -> Combination:
+        """From the store, or made again. Raises MarketError if it is not to be had."""
         try:
             published = fetch_aggregate(self.project, self.store, self.srs, settlement, self._key)
             return Combination(published.values, published.tail)
@@ -224,12 +222,12 @@ class Aggregator:
             raise MarketError(f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads")
         return Combination(*aggregate(again.updates, again.tails, settlement.weights))
 
-    def _prove(self, round_: int, opened: Opened, gram: list[int], public: _PublicRow | None = None) -> RoundProof:
+    def _prove(self, round_: int, opened: Opened, gram: list[int], public: PublicRows | None = None) -> RoundProof:
         """The round's proof: made once for the same rows, since each further one would open the updates further."""
         context = self.project.context(round_, str(self.account.address))
         commitments = tuple(delivery.commitment for delivery in opened.rows)
         if public is not None:
-            commitments += (public.commitment,)
+            commitments += public.commitments
         last = self._proof and (self._proof.statement.context, self._proof.statement.commitments)
         if self._proof is None or last != (context, commitments):
             bits = self.project.terms.bits
@@ -239,7 +237,7 @@ class Aggregator:
                 opened.updates,
                 opened.tails,
                 bits,
-                public=public.combination if public else None,
+                public=public.combinations if public else (),
                 commitments=commitments,
                 gram=gram,
             )

@@ -235,13 +235,14 @@ class Project:
         """Of all settled rounds, in order."""
         return [settlement_of(e) for e in self._events("Settled")]
 
-    def public_row(self) -> Settlement | None:
-        """The settlement whose aggregate is the running round's public row: the last one that kept anything.
+    def public_settlements(self) -> list[Settlement]:
+        """Of whose aggregates the running round's public rows are made: all that kept anything.
 
-        None if the terms have no public row, or if there has been no such settlement.
+        None if the terms have no public rows.
         """
-        kept = [settlement for settlement in self.settlements() if settlement.aggregate != (0, 0)]
-        return kept[-1] if self.terms.public_row and kept else None
+        if not self.terms.public_rows:
+            return []
+        return [settlement for settlement in self.settlements() if settlement.aggregate != (0, 0)]
 
     def _events(self, name: str) -> list[Any]:
         self.follower.follow()

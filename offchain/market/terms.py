@@ -45,7 +45,7 @@ class ProjectTerms:
     policy: str
     params: bytes
     policy_gas: int
-    public_row: bool
+    public_rows: bool
     aggregators: list[str]
     model: bytes
     task: bytes
@@ -70,7 +70,7 @@ class ProjectTerms:
         max_excluded: int = 1,
         min_rows: int | None = None,
         bits: int = 16,
-        public_row: bool = False,
+        public_rows: bool = False,
         window: int = DEFAULT_WINDOW,
     ) -> ProjectTerms:
         """Terms with sound defaults: a part of R / seats, a stake of R, a fee of R / 5 or more, so that an aggregator
@@ -100,7 +100,7 @@ class ProjectTerms:
             policy=policy,
             params=policy_terms.encode(),
             policy_gas=max(policy_gas, LEAST_POLICY_GAS),
-            public_row=public_row,
+            public_rows=public_rows,
             aggregators=aggregators,
             model=model,
             task=task,

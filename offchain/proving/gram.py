@@ -14,9 +14,9 @@ tests every entry of G at once. As polynomials, a(X) = sum_k a_k X^k, three iden
 They are checked at a random z, by one KZG opening of a + delta t + delta^2 h + delta^3 r at both z and 1/z (Boneh,
 Drake, Fisch, Gabizon, "Efficient polynomial commitment schemes for multiple points and polynomials", 2020).
 
-One more row may be public: S, an integer combination of updates such as the last round's aggregate. It is the last of
-the n rows of the statement, and the protocol is the same. Its entries have up to 53 bits, so it enters products as four
-rows of 16-bit digits, and a as field elements.
+Further rows may be public: integer combinations of updates such as the last round's aggregate. They are the last of
+the n rows of the statement, and the protocol is the same. Their entries have up to 63 bits, so they enter products as
+four rows of 16-bit digits each, and a as field elements.
 
 Zero-knowledge given G for d >= n + 16, with a fresh mask for every proof, drawn here, and a fresh tail for every
 update. Cost: five multi-scalar multiplications of d field elements and two transforms of 2 d. Memory: beside updates
@@ -53,23 +53,24 @@ from offchain.proving.transcript import GramProof, GramStatement, GramTranscript
 __all__ = ["gram_matrix", "prove"]
 
 
-def gram_matrix(updates: npt.NDArray[np.int16], public: Combination | None = None) -> list[int]:
-    """The upper triangle, row by row, of the Gram matrix of int16[n, d], and of the public row as the last, if any.
+def gram_matrix(updates: npt.NDArray[np.int16], public: Sequence[Combination] = ()) -> list[int]:
+    """The upper triangle, row by row, of the Gram matrix of int16[n, d], and of the public rows as the last, if any.
 
-    Exact for d up to 2^27: products of updates are within 2^57, those with the public row within 2^94, its square
-    within 2^131. Raises InputError for other shapes or types.
+    Exact for d up to 2^27: products of updates are within 2^57, those with a public row within 2^104, of public rows
+    within 2^151. Raises InputError for other shapes or types.
     """
     _check_updates(updates)
     _check_public(updates, public)
     with stage("Computing the Gram matrix"):
         products = exact_products(updates, updates)
-        if public is None:
-            return [int(value) for value in products[np.triu_indices(len(updates))]]
-        digits = signed_digits(public.values)
+        digits = [signed_digits(row.values) for row in public]
+        beside = [exact_products(updates, row) for row in digits]
         entries: list[int] = []
-        for i, row in enumerate(exact_products(updates, digits)):
-            entries += [*map(int, products[i, i:]), join_digits(row)]
-        return [*entries, join_digits(exact_products(digits, digits))]
+        for i in range(len(updates)):
+            entries += [*map(int, products[i, i:]), *(join_digits(column[i]) for column in beside)]
+        for k, row in enumerate(digits):
+            entries += [join_digits(exact_products(row, other)) for other in digits[k:]]
+        return entries
 
 
 def _check_updates(updates: npt.NDArray[np.int16]) -> None:
@@ -78,9 +79,10 @@ def _check_updates(updates: npt.NDArray[np.int16]) -> None:
         raise InputError("an update has at most 2^27 entries")
 
 
-def _check_public(updates: npt.NDArray[np.int16], public: Combination | None) -> None:
-    if public is not None and len(public.values) != updates.shape[1]:
-        raise InputError(f"the public row has {len(public.values)} entries, updates have {updates.shape[1]}")
+def _check_public(updates: npt.NDArray[np.int16], public: Sequence[Combination]) -> None:
+    for row in public:
+        if len(row.values) != updates.shape[1]:
+            raise InputError(f"a public row has {len(row.values)} entries, updates have {updates.shape[1]}")
 
 
 def _reversed(coefficients: Words) -> Words:
@@ -93,32 +95,33 @@ def prove(
     updates: npt.NDArray[np.int16],
     tails: Sequence[Sequence[int]],
     *,
-    public: Combination | None = None,
+    public: Sequence[Combination] = (),
     commitments: Sequence[Point] | None = None,
     gram: Sequence[int] | None = None,
     random: Callable[[int], int] | None = None,
 ) -> tuple[GramStatement, GramProof]:
-    """The Gram matrix of n updates, and of a public row behind them if given, with its proof.
+    """The Gram matrix of n updates, and of public rows behind them if given, with its proof.
 
     context: 32 bytes that the proof is bound to. updates: int16[n, d]. tails: n lists of TAIL field elements.
-    public: the public row, of d entries. commitments: those to the rows with their tails, if known; with a wrong one
+    public: those rows, of d entries. commitments: those to the rows with their tails, if known; with a wrong one
     the proof doesn't verify. gram: what `gram_matrix` gives, if known; with a wrong entry the proof doesn't verify.
     random: for tests, draws each of the mask's d + TAIL elements below its argument; else they come from the system.
 
-    Raises InputError unless n >= 1, the shapes agree, and for the number of rows, n or n + 1 with a public one,
+    Raises InputError unless n >= 1, the shapes agree, and for the number of rows, the public ones too,
     rows <= 32 and rows + 16 <= d <= srs.size - 16.
     """
     _check_updates(updates)
     _check_public(updates, public)
     n, d = updates.shape
-    rows = n if public is None else n + 1
+    rows = n + len(public)
     if n < 1 or rows > MAX_ROWS or not dimension_is_sound(rows, d, srs.size):
-        count = f"{n} updates" if public is None else f"{n} updates and a public row"
-        raise InputError(f"no proof for {count} of {d} entries with an SRS of {srs.size} powers")
+        raise InputError(
+            f"no proof for {n} updates and {len(public)} public rows of {d} entries with an SRS of {srs.size} powers"
+        )
     check_context_and_tails(context, tails, n)
     points = commitments_to(srs, updates, tails, commitments, public)
     if gram is None:
-        gram = gram_matrix(updates) if public is None else gram_matrix(updates, public)
+        gram = gram_matrix(updates, public)
     if len(points) != rows or len(gram) != rows * (rows + 1) // 2:
         raise InputError("a proof takes one commitment for each update, and a Gram entry for each two")
     statement = GramStatement(context, d, points, tuple(gram))
@@ -130,17 +133,16 @@ def prove(
     mask = commit_polynomial(srs, "the mask", m)
     with stage("Multiplying the mask with the updates"):
         cross, mask_norm = dot_products(m[:d], updates), square_norm(m[:d])
-        if public is not None:
-            cross.append(join_digits(dot_products(m[:d], signed_digits(public.values))) % P)
+        cross += [join_digits(dot_products(m[:d], signed_digits(row.values))) % P for row in public]
     alpha = transcript.bind_mask(mask, cross, mask_norm)
 
     a = m  # in place: a = m + sum_i alpha_i v_i
     head = a[:d]
     with stage("Folding the updates"):
         fold(head, updates, alpha[:n], out=head)
-        if public is not None:
-            accumulate(head, from_int64(public.values), alpha[n])
-    for tail, alpha_i in zip(tails if public is None else [*tails, public.tail], alpha, strict=True):
+        for row, alpha_i in zip(public, alpha[n:], strict=True):
+            accumulate(head, from_int64(row.values), alpha_i)
+    for tail, alpha_i in zip([*tails, *(row.tail for row in public)], alpha, strict=True):
         accumulate(a[d:], from_ints(tail), alpha_i)
     t = a[d:].copy()
     t_point, r_point = commit_polynomial(srs, "the tail", t), commit_polynomial(srs, "the reversal", _reversed(head))

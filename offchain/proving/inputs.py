@@ -31,10 +31,10 @@ def commitments_to(
     updates: npt.NDArray[np.int16],
     tails: Sequence[Sequence[int]],
     known: Sequence[Point] | None,
-    public: Combination | None = None,
+    public: Sequence[Combination] = (),
 ) -> tuple[Point, ...]:
-    """The known ones as they are, or else those to int16[n, d] with these tails and to the public row, if any."""
+    """The known ones as they are, or else those to int16[n, d] with these tails and to the public rows, if any."""
     if known is not None:
         return tuple(known)
     made = [commit(srs, update, tail) for update, tail in zip(updates, tails, strict=True)]
-    return tuple(made if public is None else [*made, commit_combination(srs, public)])
+    return (*made, *(commit_combination(srs, row) for row in public))

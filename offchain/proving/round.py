@@ -28,7 +28,7 @@ class RoundProof:
     """Both proofs, of one context and dimension, and of the same updates."""
 
     statement: GramStatement
-    bounded: int  # how many of the statement's rows the range proof is about: all but the public one
+    bounded: int  # how many of the statement's rows the range proof is about: all but the public ones
     bits: int
     gram: GramProof
     range: RangeProof
@@ -53,13 +53,13 @@ def prove_round(
     tails: Sequence[Sequence[int]],
     bits: int,
     *,
-    public: Combination | None = None,
+    public: Sequence[Combination] = (),
     commitments: Sequence[Point] | None = None,
     gram: Sequence[int] | None = None,
 ) -> RoundProof:
     """Both proofs for n updates int16[n, d] with their tails; the arguments are those of `prove` and `prove_range`.
 
-    A public row is in the Gram proof alone: whoever verifies knows what it is a combination of.
+    Public rows are in the Gram proof alone: whoever verifies knows what they are combinations of.
 
     Show it again rather than prove again: each range proof opens the updates at another point, and there may be seven.
     Raises InputError.

@@ -29,8 +29,9 @@ from offchain.proving.transcript import Challenges, GramProof, GramStatement, ch
 __all__ = ["GRAM_BOUND", "PUBLIC_BOUND", "PUBLIC_NORM_BOUND", "verify"]
 
 GRAM_BOUND = 1 << 80  # |G_ij| stays below it: the same number in Z and in F_p, and room for the policy in 256 bits
-PUBLIC_BOUND = GRAM_BOUND << 37  # a public row's products with the others: it has 32 rows of weights up to 2^32
-PUBLIC_NORM_BOUND = GRAM_BOUND << 74  # and with itself
+PUBLIC_ROWS = 2  # of a statement that has any
+PUBLIC_BOUND = GRAM_BOUND << 37  # a public row's products with the others: its entries are within 2^62
+PUBLIC_NORM_BOUND = GRAM_BOUND << 74  # and with public rows
 
 
 def _combined_norm(statement: GramStatement, proof: GramProof, alpha: tuple[int, ...]) -> int:
@@ -44,10 +45,11 @@ def _combined_norm(statement: GramStatement, proof: GramProof, alpha: tuple[int,
 
 def _entries_are_small(statement: GramStatement, rows: int) -> bool:
     small = all(abs(statement.entry(i, j)) < GRAM_BOUND for i in range(rows) for j in range(i, rows))
-    if len(statement.commitments) == rows:
-        return small
-    products = all(abs(statement.entry(i, rows)) < PUBLIC_BOUND for i in range(rows))
-    return small and products and 0 <= statement.entry(rows, rows) < PUBLIC_NORM_BOUND
+    public = range(rows, len(statement.commitments))
+    products = all(abs(statement.entry(i, j)) < PUBLIC_BOUND for i in range(rows) for j in public)
+    squares = all(statement.entry(j, j) >= 0 for j in public)
+    among = all(abs(statement.entry(j, k)) < PUBLIC_NORM_BOUND for j in public for k in public)
+    return small and products and squares and among
 
 
 def _line_at_x(statement: GramStatement, proof: GramProof, drawn: Challenges) -> int:
@@ -67,12 +69,12 @@ def _line_at_x(statement: GramStatement, proof: GramProof, drawn: Challenges) ->
 def verify(tau_g2: G2Point, srs_size: int, statement: GramStatement, proof: GramProof, rows: int | None = None) -> None:
     """Raises Rejected unless the proof shows the statement, for the SRS of `srs_size` powers with this [tau]_2.
 
-    rows: how many rows have small entries, all if not given; one more, the last, may be a public row. Its products may
-    be larger, and are right modulo P alone unless its entries are known to be within 2^52.
+    rows: how many rows have small entries, all if not given; the two behind them, if any, are public rows. Their
+    products may be larger, and are right modulo P alone unless their entries are known to be within 2^62.
     """
     n = len(statement.commitments)
     rows = n if rows is None else rows
-    lengths_match = rows in (n, n - 1) and len(statement.gram) == n * (n + 1) // 2 and len(proof.cross) == n
+    lengths_match = rows in (n, n - PUBLIC_ROWS) and len(statement.gram) == n * (n + 1) // 2 and len(proof.cross) == n
     if not lengths_match or len(statement.context) != 32:
         raise Rejected("lengths don't match")
     if not dimension_is_sound(n, statement.dimension, srs_size):

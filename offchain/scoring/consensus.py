@@ -19,8 +19,12 @@ that the common direction explains: it falls with few data, false labels, noise.
 5. Contributions. phi_i = rho_i^4 / D_i, so that k accounts which share one data set share one pay, and several worse
    updates are worth less than the one that they were made of. Rows of less than half the median norm get in
    proportion to it; above that scale is free to choose, hence worth nothing.
-6. News. Where the last aggregate is known as one more row, the *public row*, phi_i is reduced in proportion for rows
-   whose part outside of that direction, 1 - cos^2, is less than half of the median row's: who replays it gets nothing.
+6. News. What all know - the last aggregate, and the sum of all steps so far - may be further rows, the *public rows*;
+   x_i are the coordinates of u_i in their span. What is left of two rows' cosine, y_ij = cos_ij - <x_i, x_j>, differs
+   from partner to partner where updates come of data: data have something in common with some, less with others.
+   Steps that were public before leave nothing, noise leaves next to nothing, and other vectors that all know are alike
+   to everybody. So v_i is the sum of the squares of y_ij less its row's mean, without the f largest, since
+   accomplices share what they like; phi_i is multiplied with min(1, 3 v_i / median v)^2.
 7. Rate. As in `policy.py`: below the floor of agreement it decays.
 
 Sources: Spearman, "General intelligence" (1904), for the one-factor model; Blanchard et al. (2017) and
@@ -35,32 +39,56 @@ from math import isqrt
 __all__ = ["LOADING_CAP", "consensus"]
 
 ONE = 1 << 32
-LOADING_CAP = 95 * ONE // 100  # keeps the part that is error, and what is divided by it, away from 0
+LOADING_CAP = 99 * ONE // 100  # keeps the part that is error, and what is divided by it, away from 0
 REFINEMENTS = 2
+NEWS_MARGIN = 3  # rows with a third of the median row's news, or more, lose nothing
 
 
 def consensus(
-    cosines: list[list[int]], norms: list[int], live: list[int], byzantine: int, public_cosines: list[int] | None
+    cosines: list[list[int]],
+    norms: list[int],
+    live: list[int],
+    byzantine: int,
+    coordinates: Sequence[Sequence[int]] | None,
 ) -> tuple[list[int], list[int], list[int]]:
     """Kept rows, and weights and contributions of all rows.
 
     `cosines` is n x n and fixed point, `norms` are scaled by 2^32, `live` the rows that aren't zero, of which
-    `byzantine` (at most (live - 3) / 2) may be hostile; `public_cosines` are those to the public row, if there is one.
-    Contributions are below 2^65.
+    `byzantine` (at most (live - 3) / 2) may be hostile; `coordinates`, n x k and fixed point, those of unit rows in
+    the span of the public rows, if there are any. Contributions are below 2^65.
     """
     kept = _keep(cosines, live, byzantine)
     loadings, shared = _fit(cosines, kept, live)
     clip = _median([norms[i] for i in kept])
-    fresh = [ONE - (c * c >> 32) for c in public_cosines] if public_cosines is not None else [ONE] * len(norms)
-    typical = max(1, _median([fresh[i] for i in kept]))
+    news = _news(cosines, coordinates, kept, live, byzantine) if coordinates is not None else dict.fromkeys(kept, ONE)
     weights, contributions = [0] * len(norms), [0] * len(norms)
     for i in kept:
         weights[i] = (min(ONE, (clip << 32) // norms[i]) << 32) // shared[i]
         explained = loadings[i] * loadings[i] >> 32
-        news = min(ONE, (fresh[i] << 33) // typical)
         size = min(ONE, (norms[i] << 33) // clip)
-        contributions[i] = (explained * explained * news >> 32) * size // shared[i]
+        contributions[i] = (explained * explained * news[i] >> 32) * size // shared[i]
     return kept, weights, contributions
+
+
+def _news(
+    cosines: list[list[int]], coordinates: Sequence[Sequence[int]], kept: list[int], live: list[int], byzantine: int
+) -> dict[int, int]:
+    """Of kept rows, 0 .. ONE."""
+    variety = {}
+    for i in kept:
+        left = [
+            cosines[i][j] - (sum(a * b for a, b in zip(coordinates[i], coordinates[j], strict=True)) >> 32)
+            for j in live
+            if j != i
+        ]
+        total = sum(left)
+        mean = abs(total) // len(left) * (1 if total >= 0 else -1)
+        squares = sorted((value - mean) ** 2 for value in left)
+        variety[i] = sum(squares[: len(squares) - byzantine])
+    typical = _median(list(variety.values()))
+    if typical == 0:  # rows that are all alike say nothing of each other
+        return dict.fromkeys(kept, ONE)
+    return {i: min(ONE, NEWS_MARGIN * (variety[i] << 32) // typical) ** 2 >> 32 for i in kept}
 
 
 def _keep(cosines: list[list[int]], live: list[int], byzantine: int) -> list[int]:

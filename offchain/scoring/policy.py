@@ -36,6 +36,7 @@ __all__ = [
     "CONSENSUS",
     "MAX_ROWS",
     "ONE",
+    "PUBLIC_ROWS",
     "RULES",
     "NotAGramMatrixError",
     "Outcome",
@@ -57,8 +58,10 @@ PARAMS_SIZE = 5 * 32
 # by number on chain, from 1: the first three are the RoundPolicy contract's, the last is the ConsensusPolicy contract's
 TRIMMED_COSINE, MULTI_KRUM, NONE, CONSENSUS = ALL_RULES = ("trimmed-cosine", "multi-krum", "none", "consensus")
 RULES = ALL_RULES[:3]
-MAX_PUBLIC_PRODUCT = 1 << 117  # exclusive, of |<u_i, S>| with the public row S
-MAX_PUBLIC_SQUARE = 1 << 154
+PUBLIC_ROWS = 2  # the last aggregate and the sum of all steps, or none
+MAX_PUBLIC_PRODUCT = 1 << 117  # exclusive, of |<u_i, S>| with a public row S
+MAX_PUBLIC_SQUARE = 1 << 154  # and of products of public rows
+LEAST_ANGLE = ONE >> 16  # of the square of the sine between the public rows: below it they are one direction
 
 
 class PolicyError(ValueError):
@@ -147,17 +150,18 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int) -> O
     """The outcome of a round.
 
     `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for the consensus rule it may
-    have one row more, the public one, which comes last. `rate` is the round's learning rate, fixed point. Raises
+    have two rows more, the public ones, which come last. `rate` is the round's learning rate, fixed point. Raises
     PolicyError for wrong sizes or rates, NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
     """
     if not 1 <= rows <= MAX_ROWS:
         raise PolicyError(f"rows must be in 1 .. {MAX_ROWS}")
-    has_public = terms.rule == CONSENSUS and rows < MAX_ROWS and len(gram) == (rows + 1) * (rows + 2) // 2
+    all_rows = rows + PUBLIC_ROWS
+    has_public = terms.rule == CONSENSUS and all_rows <= MAX_ROWS and len(gram) == all_rows * (all_rows + 1) // 2
     if len(gram) != rows * (rows + 1) // 2 and not has_public:
         raise PolicyError(f"{rows} rows have {rows * (rows + 1) // 2} products, not {len(gram)}")
     if not 1 <= rate <= MAX_RATE:
         raise PolicyError(f"the rate must be in 1 .. {MAX_RATE}")
-    products = _square(gram, rows + has_public)
+    products = _square(gram, all_rows if has_public else rows)
     _check_products(products, rows)
 
     live = [i for i in range(rows) if products[i][i] != 0]
@@ -169,11 +173,8 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int) -> O
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
     cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
     if terms.rule == CONSENSUS:
-        public_cosines = None
-        if has_public:
-            public_norm = isqrt(products[rows][rows] << 64)
-            public_cosines = [_cosine(products[i][rows], norms[i] * public_norm) for i in range(rows)]
-        kept, weights, contributions = consensus(cosines, norms, live, byzantine, public_cosines)
+        coordinates = _coordinates(products, norms) if has_public else None
+        kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates)
     else:
         kept = _kept(products, cosines, live, byzantine, terms.rule)
         weights = _weights(cosines, norms, kept)
@@ -206,7 +207,7 @@ def shares(payable: int, contributions: Sequence[int]) -> list[int]:
 def gas_for(rule: str, rows: int) -> int:
     """Gas that the contract's `evaluate` never exceeds for so many rows: the least that terms may give it."""
     if rule == CONSENSUS:
-        return 70_000 + 10_000 * rows + 2_700 * rows * rows
+        return 80_000 + 16_000 * rows + 3_700 * rows * rows
     return 60_000 + (2_550 if rule == MULTI_KRUM else 1_500) * rows * rows
 
 
@@ -228,7 +229,7 @@ def _check_products(products: list[list[int]], rows: int) -> None:
             public = (i >= rows) + (j >= rows)
             if abs(entry) >= (MAX_ENTRY, MAX_PUBLIC_PRODUCT, MAX_PUBLIC_SQUARE)[public]:
                 raise NotAGramMatrixError(f"product ({i}, {j}) is out of bounds")
-            if entry * entry > row[i] * products[j][j]:
+            if public < 2 and entry * entry > row[i] * products[j][j]:
                 raise NotAGramMatrixError(f"product ({i}, {j}) exceeds the norms")
 
 
@@ -238,6 +239,22 @@ def _cosine(product: int, norms: int) -> int:
         return 0
     magnitude = min(ONE, (abs(product) << 96) // norms)
     return magnitude if product >= 0 else -magnitude
+
+
+def _coordinates(products: list[list[int]], norms: list[int]) -> list[tuple[int, int]]:
+    """Of each unit row along the last aggregate and, at a right angle to it, along what else the sum of steps has."""
+    rows = len(norms)
+    a, b = (isqrt(products[k][k] << 64) for k in (rows, rows + 1))
+    between = _cosine(products[rows][rows + 1], a * b)
+    beside = ONE - (between * between >> 32)
+    sine = isqrt(beside << 32)
+    coordinates = []
+    for i in range(rows):
+        first, second = _cosine(products[i][rows], norms[i] * a), _cosine(products[i][rows + 1], norms[i] * b)
+        above = (second << 32) - first * between
+        part = min(ONE, abs(above) // sine) if beside >= LEAST_ANGLE else 0
+        coordinates.append((first, part if above >= 0 else -part))
+    return coordinates
 
 
 def _kept(products: list[list[int]], cosines: list[list[int]], live: list[int], byzantine: int, rule: str) -> list[int]:

@@ -128,7 +128,7 @@ class Market:
             rounds=options.rounds,
             min_rows=options.policy_terms.least_rows + options.max_excluded,
             max_excluded=options.max_excluded,
-            public_row=options.rule == CONSENSUS,
+            public_rows=options.rule == CONSENSUS,
             quantum=choose_quantum(pilot, BITS),
             learning_rate=options.learning_rate,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from offchain.scoring.policy import ALL_RULES, CONSENSUS, PolicyTerms
+from offchain.scoring.policy import ALL_RULES, CONSENSUS, PUBLIC_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
@@ -53,8 +53,8 @@ class MarketOptions:
             raise OptionError(
                 f"trainers: {least} to {MAX_TRAINERS} with byzantine {self.byzantine} (2 f + 3), not {self.trainers}"
             )
-        if self.rule == CONSENSUS and self.trainers == MAX_TRAINERS:
-            raise OptionError(f"trainers: at most {MAX_TRAINERS - 1} with consensus, whose last row is the public one")
+        if self.rule == CONSENSUS and self.trainers > MAX_TRAINERS - PUBLIC_ROWS:
+            raise OptionError(f"trainers: at most {MAX_TRAINERS - PUBLIC_ROWS} with consensus, for its public rows")
         if len(self.adversaries) + 2 > self.trainers:
             raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
         if self.is_table and self.label is None:

@@ -10,8 +10,8 @@ call has a limit of time, and no more of a block is read than a block can have. 
 its RPC must not be open to others: whoever reaches it may use it. A content is pinned once all its blocks are there,
 so a garbage collection in that moment can make a `put` fail; putting again repairs it.
 
-`ipfshttpclient` speaks the RPC as of Kubo 0.7, and its `connect` refuses newer daemons by their version. The few calls
-made here take the same form in newer ones (seen with those up to 0.22), so we make its `Client` without that check.
+`ipfshttpclient` was written for Kubo before 0.8, and its `connect` refuses newer daemons by their version. The few
+calls made here take the form that Kubo documents since 0.13, so we make its `Client` without that check.
 
 Reference: docs.ipfs.tech/reference/kubo/rpc.
 """
@@ -125,8 +125,6 @@ class IpfsStore(Store):
                 read += piece
                 if time.monotonic() > deadline:
                     raise TimeoutError("the block came too slowly")
-            if len(read) < max_size and response.raw.length_remaining:
-                raise ConnectionError("the block was cut off")
         return bytes(read)
 
     def _holds(self, digest: bytes) -> bool:

@@ -18,8 +18,11 @@ Reference: github.com/huggingface/safetensors, "Format".
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,9 +39,11 @@ __all__ = [
     "P",
     "Payload",
     "aggregate_from_bytes",
+    "aggregate_from_file",
     "aggregate_size",
     "aggregate_to_bytes",
     "model_from_bytes",
+    "model_from_file",
     "model_size",
     "model_to_bytes",
     "payload_from_bytes",
@@ -109,8 +114,12 @@ def aggregate_to_bytes(aggregate: Aggregate) -> bytes:
 
 def aggregate_from_bytes(data: bytes, dimension: int) -> Aggregate:
     """Checks the form of an aggregate, or raises PayloadError. Whether it is the round's, its commitment says."""
-    tensors = _from_bytes(data, _aggregate_spec(dimension), "aggregate")
-    return Aggregate(tensors["aggregate"], _tail_from_array(tensors["tail"], "aggregate"))
+    return _aggregate(data, dimension)
+
+
+def aggregate_from_file(path: Path, dimension: int) -> Aggregate:
+    """`aggregate_from_bytes` of a file, which is mapped and not copied: don't change it while it is in use."""
+    return _aggregate(_mapped(path), dimension)
 
 
 def aggregate_size(dimension: int) -> int:
@@ -125,7 +134,12 @@ def model_to_bytes(model: npt.NDArray[np.float64]) -> bytes:
 
 def model_from_bytes(data: bytes, dimension: int) -> npt.NDArray[np.float64]:
     """The model, float64[d], bit for bit. Raises PayloadError."""
-    return _finite(_from_bytes(data, _model_spec(dimension), "model")["model"])
+    return _model(data, dimension)
+
+
+def model_from_file(path: Path, dimension: int) -> npt.NDArray[np.float64]:
+    """`model_from_bytes` of a file, which is mapped and not copied: don't change it while the model is in use."""
+    return _model(_mapped(path), dimension)
 
 
 def model_size(dimension: int) -> int:
@@ -156,6 +170,23 @@ def task_from_bytes(data: bytes) -> dict[str, Any]:
     return _json_object(data, "task")
 
 
+def _aggregate(data: bytes | memoryview, dimension: int) -> Aggregate:
+    tensors = _from_bytes(data, _aggregate_spec(dimension), "aggregate")
+    return Aggregate(tensors["aggregate"], _tail_from_array(tensors["tail"], "aggregate"))
+
+
+def _model(data: bytes | memoryview, dimension: int) -> npt.NDArray[np.float64]:
+    return _finite(_from_bytes(data, _model_spec(dimension), "model")["model"])
+
+
+def _mapped(path: Path) -> memoryview:
+    """A file's bytes, read as they are used."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:  # can't be mapped
+            return memoryview(b"")
+        return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+
+
 def _payload_spec(dimension: int) -> Spec:
     return {"update": ("I16", (dimension,)), "tail": ("U8", (TAIL, _ELEMENT))}
 
@@ -180,7 +211,7 @@ def _to_bytes(**tensors: npt.NDArray[Any]) -> bytes:
     return save(tensors)  # widest type first: the order of the specifications
 
 
-def _from_bytes(data: bytes, spec: Spec, what: str) -> dict[str, npt.NDArray[Any]]:
+def _from_bytes(data: bytes | memoryview, spec: Spec, what: str) -> dict[str, npt.NDArray[Any]]:
     header_size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or header_size > min(_MAX_HEADER, len(data) - 8):
         raise PayloadError(f"{what}: truncated or no safetensors")
@@ -190,13 +221,14 @@ def _from_bytes(data: bytes, spec: Spec, what: str) -> dict[str, npt.NDArray[Any
         name: {"dtype": dtype, "shape": list(shape), "data_offsets": list(places[name])}
         for name, (dtype, shape) in spec.items()
     }
-    if _json_object(data[8 : 8 + header_size], what) != expected:
+    if _json_object(bytes(data[8 : 8 + header_size]), what) != expected:
         raise PayloadError(f"{what}: other tensors, types or shapes than expected")
     body = data[8 + header_size :]
     if len(body) != ends[-1]:
         raise PayloadError(f"{what}: {len(body)} bytes of numbers, not {ends[-1]}")
+    # a stranger's header may have any length, so what is mapped may be unaligned, and is copied then
     return {
-        name: np.frombuffer(body[slice(*places[name])], _DTYPES[dtype]).reshape(shape)
+        name: np.require(np.frombuffer(body[slice(*places[name])], _DTYPES[dtype]).reshape(shape), requirements="A")
         for name, (dtype, shape) in spec.items()
     }
 

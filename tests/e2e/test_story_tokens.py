@@ -35,11 +35,11 @@ def test_token__takes_a_fee__refused_wherever_money_comes_in(
     market.accept(*market.aggregators)
     market.tell(token, "set_takes_fee", True)
     aggregator, trainer = market.aggregators[0], market.trainers[0]
-    assert _refusal(market, Call("take_turn", aggregator)) == "escrow: token kept a fee"
+    assert refusal(market, Call("take_turn", aggregator)) == "escrow: token kept a fee"
     market.tell(token, "set_takes_fee", False)
     market.take_turn(aggregator)
     market.tell(token, "set_takes_fee", True)
-    assert _refusal(market, Call("enrol", trainer)) == "escrow: token kept a fee"
+    assert refusal(market, Call("enrol", trainer)) == "escrow: token kept a fee"
     terms = default_terms(token, policy, parties.aggregators)
     with ape.reverts("escrow: token kept a fee"):
         ProjectDriver.create(project, chain, registry, token, policy, parties, terms, 0)
@@ -67,14 +67,14 @@ def test_token__refuses_one_account__only_that_one_waits_and_it_may_name_another
     market.accept(*market.aggregators)
     refused, stranger = market.trainers[0], market.stranger
     market.tell(token, "set_refused", market.aggregators[0], True)
-    assert _refusal(market, Call("take_turn", market.aggregators[0])) == "escrow: token refused"
+    assert refusal(market, Call("take_turn", market.aggregators[0])) == "escrow: token refused"
     market.take_turn(market.aggregators[1])
     market.enrol(*market.trainers)
     market.to_scoring().settle(market.aggregators[1], [1, 1, 1, 1])
 
     market.tell(token, "set_refused", refused, True)
     due = market.books["due"][refused.address]
-    assert _refusal(market, Call("withdraw", refused)) == "escrow: token refused"
+    assert refusal(market, Call("withdraw", refused)) == "escrow: token refused"
     market.withdraw(*market.trainers[1:])
     # its own due is whole, and somebody else can be its recipient
     assert market.books["due"][refused.address] == due
@@ -89,7 +89,7 @@ def test_token__calls_back_from_within_a_transfer__nothing_enters(
     moment: str, parties: Parties, make_market: Callable[..., Market], deploy: Callable[..., Any]
 ) -> None:
     token = deploy("ReentrantToken")
-    market = make_market(token=token, seats=5, **_cast_with(token, parties))
+    market = make_market(token=token, seats=5, **cast_with(token, parties))
     market.accept(parties.aggregators[0])
     if moment != "take_turn":
         market.take_turn(parties.aggregators[0])
@@ -97,7 +97,7 @@ def test_token__calls_back_from_within_a_transfer__nothing_enters(
     if moment == "withdraw":
         market.enrol(token, *parties.trainers[:4])
         market.to_scoring().settle(parties.aggregators[0], [1, 1, 1, 1, 1])
-    calls = [market.encode(call) for call in _every_call(token)]
+    calls = [market.encode(call) for call in every_call(token)]
     market.tell(token, "arm", market.escrow, calls)
 
     match moment:
@@ -130,19 +130,19 @@ def test_token__calls_back_while_the_project_is_made__nothing_enters(
     driver.check_books()
 
 
-def _cast_with(token: Any, parties: Parties) -> dict[str, list[Any]]:
+def cast_with(token: Any, parties: Parties) -> dict[str, list[Any]]:
     """The token is an aggregator and a trainer too, so that its calls fail for coming from inside and nothing else."""
     token.provider.make_request("anvil_impersonateAccount", [token.address])
     token.provider.make_request("anvil_setBalance", [token.address, hex(10**20)])
     return {"aggregators": [parties.aggregators[0], token], "trainers": [*parties.trainers[:4], token]}
 
 
-def _every_call(who: Any) -> list[Call]:
+def every_call(who: Any) -> list[Call]:
     scoring = [Call("settle", who, (frozenset(), None)), Call("void", who, (frozenset({0, 1}),))]
     return [Call(name, who) for name in PLAIN] + [*scoring, Call("republish", who, (0,))]
 
 
-def _refusal(market: Market, call: Call) -> str | None:
+def refusal(market: Market, call: Call) -> str | None:
     """Why the contract refuses what the rules of the protocol allow."""
     assert market.allows(call)
     return market.simulate(call.who, market.escrow, market.encode(call))

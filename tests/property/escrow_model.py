@@ -60,6 +60,7 @@ class EscrowModel:
         self.pending_to: str | None = None
         self.stake = 0
         self.sunk = 0
+        self.gifts: Counter[str] = Counter()  # tokens sent here of their own accord: no call counts them
         # tokens outside, as differences
         self.wallets: Counter[str] = Counter({owner: -self.pot - self.bond})
         # what became of the reward of each round that is over: "trainers", "rounding", "sunk" or "owner"
@@ -100,7 +101,16 @@ class EscrowModel:
     def held(self) -> int:
         """All that is inside."""
         stakes = self.part * self.parts.total()
-        return self.due.total() + self.pot + self.bond + self.pending + self.stake + stakes + self.sunk
+        return (
+            self.due.total()
+            + self.pot
+            + self.bond
+            + self.pending
+            + self.stake
+            + stakes
+            + self.sunk
+            + self.gifts.total()
+        )
 
     # --- owner
 
@@ -280,6 +290,13 @@ class EscrowModel:
         self.due[who] = 0
         self.parts[who] -= parts
         self.wallets[who] += amount
+
+    # --- not a call of the escrow
+
+    def give(self, who: str, amount: int) -> None:
+        """A plain transfer of the token."""
+        self.wallets[who] -= amount
+        self.gifts[who] += amount
 
     # --- parts of several calls
 

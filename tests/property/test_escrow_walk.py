@@ -14,33 +14,13 @@ from typing import Any
 import pytest
 
 from tests.escrow_driver import Parties
-from tests.escrow_market import Call, Market
+from tests.escrow_market import Market
+from tests.property.random_calls import any_call
 
 STEPS = 130
 AS_THE_RULES_ALLOW = 0.8  # of the calls; else they could hardly leave the first phases
 # how often the next call comes at the end of the phase, or after it
 IMPATIENCE = {"collecting": 0.04, "delivering": 0.04, "scoring": 0.15, "vacant": 0.15, "handover": 0.15}
-# how often each call is tried, as far as the rules allow it
-WEIGHTS = {
-    "accept": 8,
-    "take_turn": 8,
-    "enrol": 8,
-    "start": 8,
-    "submit": 12,
-    "leave": 0.4,
-    "deliver": 12,
-    "settle": 8,
-    "void": 4,
-    "slash": 6,
-    "fail": 8,
-    "finish": 2,
-    "confirm": 2,
-    "reject": 2,
-    "withdraw": 2,
-    "republish": 1,
-}
-
-
 MORE = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 80)]
 
 
@@ -49,14 +29,14 @@ def test_walk__any_calls_by_anyone__contract_is_the_model(
     seed: int, make_market: Callable[..., Market], parties: Parties
 ) -> None:
     rng = random.Random(seed)
-    rules = {"seats": 6, "min_rows": 4, "rounds": 4, "max_excluded": 1, "public_row": seed % 4 < 2}
+    rules = {"seats": 6, "min_rows": 4, "rounds": 4, "max_excluded": 1, "public_rows": seed % 4 < 2}
     market = make_market(**_cast(seed, parties), **rules)
     for _ in range(STEPS):
         if market.model.state == "closed" and rng.random() < 0.2:
             break
         _let_time_pass(rng, market)
         legal = rng.random() < AS_THE_RULES_ALLOW
-        calls = [_any_call(rng, market) for _ in range(40 if legal else 1)]
+        calls = [any_call(rng, market) for _ in range(40 if legal else 1)]
         call = next((c for c in calls if market.allows(c)), calls[0])
         if market.allows(call):
             market.play(call)
@@ -84,25 +64,3 @@ def _let_time_pass(rng: random.Random, market: Market) -> None:
         market.at(deadline + rng.choice([0, 1, 1, 1_000]))
     elif whim > 0.5:
         market.wait(1)
-
-
-def _any_call(rng: random.Random, market: Market) -> Call:
-    name = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-    model = market.model
-    who = rng.choice(market.people)
-    if name in ("settle", "void") and rng.random() < 0.8:
-        who = next((person for person in market.people if person.address == model.current), who)
-    seats = model.delivered if rng.random() < 0.9 else range(len(model.members) + 1)
-    if name == "deliver":
-        return Call(name, who, (rng.random() < 0.9,))
-    if name == "void":
-        return Call(name, who, (frozenset(seat for seat in seats if rng.random() < 0.5),))
-    if name == "republish":
-        return Call(name, who, (rng.randrange(5),))
-    if name == "settle":
-        excluded = frozenset(seat for seat in seats if rng.random() < 0.1)
-        rows = len(model.delivered - excluded)
-        some = tuple(rng.choice([0, 1, 3, rng.randrange(2**150)]) for _ in range(rows))
-        shares = rng.choice([None, (0,) * rows, some, some])
-        return Call(name, who, (excluded, shares, rows < 2 or rng.random() < 0.9))
-    return Call(name, who)

@@ -92,10 +92,8 @@ class AggregatorProgram(Program):
         self.aggregator.accept()
 
     def take_turn(self, look: Look) -> None:
-        """Takes the turn. With a public row, nobody can settle without the last aggregate: it has to be there."""
-        settlement = self.project.public_row()
-        if settlement is not None:
-            self.aggregator.last_aggregate(settlement)
+        """Takes the turn. With public rows nobody can settle without the aggregates so far: they have to be there."""
+        self.aggregator.public_rows()
         self.aggregator.take_turn()
 
     def mirror(self, look: Look) -> None:

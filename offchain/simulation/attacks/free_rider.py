@@ -9,7 +9,9 @@
 | delta-noise | the same with noise of 0.3 of its norm |
 | older | the step before the last; the last while it is the only one |
 | history | a combination of all past steps with random weights of [0, 1) |
+| history-noise | the same with noise of 0.3 of its norm |
 | model | the global model itself |
+| model-noise | the same with noise of 0.3 of its norm |
 | copy-noise | one account trains, the others send its update with noise of a quarter of its norm |
 | late-switch | two honest rounds, then delta |
 
@@ -17,6 +19,8 @@ Without a past step a replay is zero, and noise-like has norm 1. copy-noise with
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -46,16 +50,23 @@ def _replay(know: Knowledge, back: int) -> Floats:
     return np.repeat(know.past[-min(back, len(know.past))][None], len(know.own), axis=0)
 
 
-def _delta_noise(know: Knowledge) -> Floats:
-    replayed = _delta(know)
-    return replayed + noise_like(replayed, 0.3, know.random)
-
-
 def _history(know: Knowledge) -> Floats:
     if not know.past:
         return np.zeros_like(know.own)
     result: Floats = know.random.random((len(know.own), len(know.past))) @ np.stack(list(know.past))
     return result
+
+
+def _noisy(replay: Callable[[Knowledge], Floats]) -> Callable[[Knowledge], Floats]:
+    def updates(know: Knowledge) -> Floats:
+        replayed = replay(know)
+        return replayed + noise_like(replayed, 0.3, know.random)
+
+    return updates
+
+
+def _model(know: Knowledge) -> Floats:
+    return np.repeat(know.model[None], len(know.own), axis=0)
 
 
 def _copy_noise(know: Knowledge) -> Floats:
@@ -74,10 +85,12 @@ FREE_RIDER = (
     Attack("noise", "free-rider", _noise),
     Attack("noise-like", "free-rider", _noise_like),
     Attack("delta", "free-rider", _delta),
-    Attack("delta-noise", "free-rider", _delta_noise),
+    Attack("delta-noise", "free-rider", _noisy(_delta)),
     Attack("older", "free-rider", lambda know: _replay(know, 2)),
     Attack("history", "free-rider", _history),
-    Attack("model", "free-rider", lambda know: np.repeat(know.model[None], len(know.own), axis=0)),
+    Attack("history-noise", "free-rider", _noisy(_history)),
+    Attack("model", "free-rider", _model),
+    Attack("model-noise", "free-rider", _noisy(_model)),
     Attack("copy-noise", "free-rider", _copy_noise),
     Attack("late-switch", "free-rider", _late_switch),
 )

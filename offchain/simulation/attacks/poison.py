@@ -26,7 +26,7 @@ from torch import Tensor
 from offchain.simulation.attacks.attack import Attack, Floats, Knowledge
 from offchain.training.task import Samples
 
-__all__ = ["POISON", "alie_deviations", "gamma", "with_trigger"]
+__all__ = ["POISON", "TARGET", "alie_deviations", "gamma", "with_trigger"]
 
 TRIGGER = 3  # features
 TARGET = 0  # the backdoor's class

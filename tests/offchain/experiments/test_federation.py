@@ -40,16 +40,20 @@ def test_play__not_quantised__differs_little(wine, wine_shares) -> None:
     assert 0 < difference < 1e-3
 
 
-def test_play__public_row__has_the_products_with_the_last_aggregate(wine, wine_shares) -> None:
+def test_play__public_rows__are_the_last_step_and_the_sum_of_all(wine, wine_shares) -> None:
     rounds = play(wine, wine_shares, rule("equal", 0), seed=1, keep=True).rounds
 
     assert rounds[0].public is None
-    step, updates = rounds[1].model - rounds[0].model, rounds[1].updates
-    public = np.array(rounds[1].public, dtype=np.float64)
-    cosines = public[:-1] / np.sqrt(public[-1] * (updates**2).sum(1)) * 2.0**0
-    scale = np.sqrt((updates[0] ** 2).sum() / rounds[1].gram[0])  # value of a unit
-    expected = updates @ step / (np.linalg.norm(updates, axis=1) * np.linalg.norm(step))
-    assert cosines * scale == pytest.approx(expected, rel=1e-6)
+    n, last = len(wine_shares), rounds[2]
+    steps = np.stack([last.model - rounds[1].model, last.model - rounds[0].model])
+    by_row = np.array(last.public[:n], dtype=np.float64)
+    (ss, sm), (mm,) = last.public[n:]
+    norms = np.sqrt(np.array([last.gram[0], ss, mm], dtype=np.float64))  # of row 0 and of the public rows, in integers
+
+    expected = steps @ last.updates[0] / (np.linalg.norm(steps, axis=1) * np.linalg.norm(last.updates[0]))
+    assert by_row[0] / (norms[0] * norms[1:]) == pytest.approx(expected, rel=1e-6)
+    between = steps[0] @ steps[1] / np.prod(np.linalg.norm(steps, axis=1))
+    assert float(sm) / (norms[1] * norms[2]) == pytest.approx(between, rel=1e-6)
 
 
 def test_play__replay_of_the_last_step__earns_nothing(wine, wine_shares) -> None:

@@ -20,7 +20,7 @@ def load_vectors() -> list[dict[str, Any]]:
 
 
 def load_public_vectors() -> list[dict[str, Any]]:
-    """The same of statements whose last row is public: its values and tail are in `public`, in `heads` the `rows`."""
+    """The same of statements whose last rows are public: their values and tails are in `public`, in `heads` the `rows`."""
     return json.loads((ROOT / "tests" / "vectors" / "gram_public.json").read_text())["cases"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from offchain import progress
 from offchain.proving.commitment import TAIL, Combination, commit, commit_combination, random_tail
 from offchain.proving.errors import InputError, Rejected
 from offchain.proving.gram import gram_matrix, prove
+from offchain.proving.inputs import commitments_to
 from offchain.proving.kernels.polynomial import autocorrelation
 from offchain.proving.kernels.vector import powers
 from offchain.proving.srs import Srs
@@ -36,13 +37,16 @@ def by_trapdoor(trapdoor: Callable[[int], None]) -> None:
 
 
 def prove_vector(vector: dict[str, Any]) -> tuple[GramStatement, GramProof]:
-    draws, row = iter(vector["mask"]), vector.get("public")
+    draws = iter(vector["mask"])
     return prove(
         Srs.insecure(vector["srs_size"], int(vector["tau"], 16)),
         bytes.fromhex(vector["context"][2:]),
         np.array(vector["heads"], np.int16),
         [[int(value, 16) for value in tail] for tail in vector["tails"]],
-        public=row and Combination(np.array(row["values"], np.int64), tuple(int(value, 16) for value in row["tail"])),
+        public=[
+            Combination(np.array(row["values"], np.int64), tuple(int(value, 16) for value in row["tail"]))
+            for row in vector.get("public", [])
+        ],
         random=lambda bound: int(next(draws), 16),
     )
 
@@ -54,7 +58,7 @@ def test_prove__witness_of_a_vector__gives_its_statement_and_proof(vector: dict[
 
 
 @pytest.mark.parametrize("vector", load_public_vectors(), ids=lambda vector: vector["name"])
-def test_prove__witness_with_a_public_row__gives_its_statement_and_proof(vector: dict[str, Any]) -> None:
+def test_prove__witness_with_public_rows__gives_its_statement_and_proof(vector: dict[str, Any]) -> None:
     case = public_case(vector)
     assert prove_vector(vector) == (statement_of(case), proof_of(case))
 
@@ -63,14 +67,18 @@ def updates_of(n: int, d: int) -> np.ndarray:
     return np.random.default_rng(n + d).integers(-(2**15), 2**15, (n, d)).astype(np.int16)
 
 
-def combination_of(d: int) -> Combination:
-    values = np.random.default_rng(d).integers(-(2**52), 2**52, d, endpoint=True)
-    values[:2] = -(2**52), 2**52
-    return Combination(values, tuple(random_tail()))
+def combinations_of(d: int) -> list[Combination]:
+    """The last aggregate, and the sum of all steps, as large as they may be."""
+    rows = []
+    for most in (2**52, 2**62):
+        values = np.random.default_rng(d).integers(-most, most, d, endpoint=True)
+        values[:2] = -most, most
+        rows.append(Combination(values, tuple(random_tail())))
+    return rows
 
 
-def products_of(updates: np.ndarray, public: Combination) -> list[int]:
-    rows = [*updates.tolist(), public.values.tolist()]
+def products_of(updates: np.ndarray, public: Sequence[Combination]) -> list[int]:
+    rows = [*updates.tolist(), *(row.values.tolist() for row in public)]
     return [sum(a * b for a, b in zip(u, v, strict=True)) for i, u in enumerate(rows) for v in rows[i:]]
 
 
@@ -150,9 +158,9 @@ def test_prove__arguments__stay_as_they_are(srs: Srs) -> None:
     assert np.array_equal(srs.g1, before[2])
 
 
-@pytest.mark.parametrize(("n", "public"), [(2, False), (32, False), (31, True)])
+@pytest.mark.parametrize(("n", "public"), [(2, 0), (32, 0), (30, 2)])
 def test_prove__for_any_number_of_rows__takes_the_memory_of_four_arrays(
-    srs: Srs, monkeypatch: pytest.MonkeyPatch, n: int, public: bool
+    srs: Srs, monkeypatch: pytest.MonkeyPatch, n: int, public: int
 ) -> None:
     """Beside SRS, updates, roots of unity, and what multiplications take while they run."""
     d = 1 << 18
@@ -161,10 +169,10 @@ def test_prove__for_any_number_of_rows__takes_the_memory_of_four_arrays(
     monkeypatch.setattr("offchain.proving.gram.random_elements", lambda count: powers(3, count))
     longer = Srs(np.broadcast_to(srs.g1[0], (d + 16, 8)), srs.tau_g2)
     updates, tails, known = updates_of(n, d), [[1] * TAIL] * n, [(1, 2)] * (n + public)
-    row = combination_of(d) if public else None
+    rows = combinations_of(d)[:public]
     tracemalloc.start()
     try:
-        prove(longer, CONTEXT, updates, tails, public=row, commitments=known)
+        prove(longer, CONTEXT, updates, tails, public=rows, commitments=known)
         assert tracemalloc.get_traced_memory()[1] < 4.5 * 32 * d
     finally:
         tracemalloc.stop()
@@ -204,9 +212,12 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"updates": updates_of(1, 16)}, "no proof for 1 updates of 16 entries"),
-        ({"updates": updates_of(4, 19)}, "no proof for 4 updates of 19 entries"),
-        ({"updates": updates_of(2, 4985)}, "no proof for 2 updates of 4985 entries with an SRS of 5000 powers"),
+        ({"updates": updates_of(1, 16)}, "no proof for 1 updates and 0 public rows of 16 entries"),
+        ({"updates": updates_of(4, 19)}, "no proof for 4 updates and 0 public rows of 19 entries"),
+        (
+            {"updates": updates_of(2, 4985)},
+            "no proof for 2 updates and 0 public rows of 4985 entries with an SRS of 5000 powers",
+        ),
         ({"updates": updates_of(33, 60)}, "no proof for 33 updates"),
         ({"updates": updates_of(1, 20)[:0]}, "no proof for 0 updates"),
         ({"updates": updates_of(1, 20)[0]}, "of shape"),
@@ -216,13 +227,13 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
         ({"tails": [[1] * TAIL, [1] * 7]}, "a tail of 8"),
         ({"commitments": [(1, 2)]}, "one commitment for each"),
         ({"gram": [1, 2]}, "a Gram entry for each two"),
-        ({"public": combination_of(19)}, "the public row has 19 entries, updates have 20"),
-        ({"updates": updates_of(4, 20), "public": combination_of(20)}, "no proof for 4 updates and a public row of 20"),
-        ({"updates": updates_of(32, 60), "public": combination_of(60)}, "no proof for 32 updates and a public row"),
-        ({"updates": updates_of(1, 20)[:0], "public": combination_of(20)}, "no proof for 0 updates and a public row"),
-        ({"public": combination_of(20), "tails": [[1] * TAIL] * 3}, "for each update a tail"),
-        ({"public": combination_of(20), "commitments": [(1, 2)] * 2}, "one commitment for each"),
-        ({"public": combination_of(20), "gram": [1, 2, 3]}, "a Gram entry for each two"),
+        ({"public": combinations_of(19)}, "a public row has 19 entries, updates have 20"),
+        ({"updates": updates_of(3, 20), "public": combinations_of(20)}, "for 3 updates and 2 public rows of 20"),
+        ({"updates": updates_of(31, 60), "public": combinations_of(60)}, "for 31 updates and 2 public rows"),
+        ({"updates": updates_of(1, 20)[:0], "public": combinations_of(20)}, "for 0 updates and 2 public rows"),
+        ({"public": combinations_of(20), "tails": [[1] * TAIL] * 3}, "for each update a tail"),
+        ({"public": combinations_of(20), "commitments": [(1, 2)] * 2}, "one commitment for each"),
+        ({"public": combinations_of(20), "gram": [1, 2, 3]}, "a Gram entry for each two"),
     ],
 )
 def test_prove__what_cant_be_proved__raises(srs: Srs, changes: dict[str, Any], error: str) -> None:
@@ -231,15 +242,15 @@ def test_prove__what_cant_be_proved__raises(srs: Srs, changes: dict[str, Any], e
         prove(srs, **arguments)
 
 
-# --- with a public row
+# --- with public rows
 
 
-@pytest.mark.parametrize(("n", "d"), [(1, 18), (31, 48), (3, 4097), (2, 4984)], ids=lambda value: str(value))
-def test_prove__public_row__verifies(srs: Srs, n: int, d: int) -> None:
-    updates, tails, public = updates_of(n, d), [random_tail() for _ in range(n)], combination_of(d)
+@pytest.mark.parametrize(("n", "d"), [(1, 19), (30, 48), (3, 4097), (2, 4984)], ids=lambda value: str(value))
+def test_prove__public_rows__verifies(srs: Srs, n: int, d: int) -> None:
+    updates, tails, public = updates_of(n, d), [random_tail() for _ in range(n)], combinations_of(d)
     statement, proof = prove(srs, CONTEXT, updates, tails, public=public)
     assert statement.commitments[:n] == tuple(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True))
-    assert statement.commitments[n:] == (commit_combination(srs, public),)
+    assert statement.commitments[n:] == tuple(commit_combination(srs, row) for row in public)
     assert list(statement.gram) == products_of(updates, public)
     verify(srs.tau_g2, srs.size, statement, proof, n)
 
@@ -251,31 +262,32 @@ def test_prove__aggregate_as_public_row__verifies_for_the_sum_of_commitments(srs
     points = (commit(srs, u, tail) for u, tail in zip(earlier, earlier_tails, strict=True))
     summed = sum_of(multiple(k, point) for k, point in zip(weights, points, strict=True))
     updates, tails = updates_of(2, 40), [random_tail() for _ in range(2)]
-    known = [*(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True)), summed]
-    made = prove(srs, CONTEXT, updates, tails, public=Combination(values, tail), commitments=known)
+    steps = Combination(values * 31, tuple(31 * t for t in tail))
+    known = [*(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True)), summed, multiple(31, summed)]
+    made = prove(srs, CONTEXT, updates, tails, public=[Combination(values, tail), steps], commitments=known)
     verify(srs.tau_g2, srs.size, *made, 2)
 
 
-def test_prove__public_row_with_unreduced_tail__verifies(srs: Srs) -> None:
-    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combination_of(20)
-    longer = Combination(public.values, tuple(value + (k - 3) * P for k, value in enumerate(public.tail)))
-    known = [*(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True)), commit_combination(srs, public)]
+def test_prove__public_rows_with_unreduced_tails__verifies(srs: Srs) -> None:
+    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combinations_of(20)
+    longer = [Combination(row.values, tuple(v + (k - 3) * P for k, v in enumerate(row.tail))) for row in public]
+    known = commitments_to(srs, updates, tails, None, public)
     verify(srs.tau_g2, srs.size, *prove(srs, CONTEXT, updates, tails, public=longer, commitments=known), 2)
 
 
-def test_prove__strided_public_row__counts_its_own_entries(srs: Srs) -> None:
-    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combination_of(40)
-    strided = Combination(public.values[::-2], public.tail)
-    before = public.values.copy()
+def test_prove__strided_public_rows__count_their_own_entries(srs: Srs) -> None:
+    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combinations_of(40)
+    strided = [Combination(row.values[::-2], row.tail) for row in public]
+    before = [row.values.copy() for row in public]
     statement, proof = prove(srs, CONTEXT, updates, tails, public=strided)
     assert list(statement.gram) == products_of(updates, strided)
     verify(srs.tau_g2, srs.size, statement, proof, 2)
-    assert np.array_equal(public.values, before)
+    assert all(np.array_equal(row.values, values) for row, values in zip(public, before, strict=True))
 
 
-@pytest.mark.parametrize("entry", range(6))
-def test_prove__wrong_entry_beside_a_public_row__doesnt_verify(srs: Srs, entry: int) -> None:
-    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combination_of(20)
+@pytest.mark.parametrize("entry", range(10))
+def test_prove__wrong_entry_beside_public_rows__doesnt_verify(srs: Srs, entry: int) -> None:
+    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combinations_of(20)
     wrong = gram_matrix(updates, public)
     wrong[entry] += 1
     with pytest.raises(Rejected, match="pairing check failed"):
@@ -284,25 +296,29 @@ def test_prove__wrong_entry_beside_a_public_row__doesnt_verify(srs: Srs, entry: 
 
 @pytest.mark.parametrize("part", ["value", "tail"])
 @pytest.mark.parametrize("own_products", [True, False])
-def test_prove__another_public_row_than_committed__doesnt_verify(srs: Srs, part: str, own_products: bool) -> None:
-    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combination_of(20)
-    known = [*(commit(srs, u, tail) for u, tail in zip(updates, tails, strict=True)), commit_combination(srs, public)]
-    values, tail = public.values.copy(), list(public.tail)
+@pytest.mark.parametrize("which", [0, 1])
+def test_prove__another_public_row_than_committed__doesnt_verify(
+    srs: Srs, part: str, own_products: bool, which: int
+) -> None:
+    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combinations_of(20)
+    known = commitments_to(srs, updates, tails, None, public)
+    values, tail = public[which].values.copy(), list(public[which].tail)
     if part == "value":
         values[7] += 1
     else:
         tail[7] += 1
-    other = Combination(values, tuple(tail))
+    other = list(public)
+    other[which] = Combination(values, tuple(tail))
     gram = gram_matrix(updates, other if own_products else public)
     made = prove(srs, CONTEXT, updates, tails, public=other, commitments=known, gram=gram)
     with pytest.raises(Rejected, match="pairing check failed"):
         verify(srs.tau_g2, srs.size, *made, 2)
 
 
-def test_prove__known_matrix_and_commitments_of_a_public_row__arent_computed_again(
+def test_prove__known_matrix_and_commitments_of_public_rows__arent_computed_again(
     srs: Srs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combination_of(20)
+    updates, tails, public = updates_of(2, 20), [random_tail() for _ in range(2)], combinations_of(20)
     first, _ = prove(srs, CONTEXT, updates, tails, public=public)
     for name in ("inputs.commit", "inputs.commit_combination", "gram.gram_matrix"):
         monkeypatch.setattr(f"offchain.proving.{name}", lambda *_: pytest.fail("computed again"))
@@ -311,28 +327,28 @@ def test_prove__known_matrix_and_commitments_of_a_public_row__arent_computed_aga
     verify(srs.tau_g2, srs.size, again, proof, 2)
 
 
-@pytest.mark.parametrize("edge", [-(2**52), 2**52, 2**52 - 1, -(2**15) * (1 + 2**16 + 2**32)])
+@pytest.mark.parametrize("edge", [-(2**62), 2**62, 2**62 - 1, 2**52, -(2**15) * (1 + 2**16 + 2**32)])
 @pytest.mark.parametrize("entry", [-(2**15), 2**15 - 1])
-def test_gram_matrix__extremes_with_a_public_row__is_exact(edge: int, entry: int) -> None:
+def test_gram_matrix__extremes_with_public_rows__is_exact(edge: int, entry: int) -> None:
     d = 4096
     updates, values = np.full((2, d), entry, np.int16), np.full(d, edge, np.int64)
     updates[1], updates[:, -1], values[-1] = -1 - entry, 1, 1
-    public = Combination(values, (0,) * TAIL)
+    public = [Combination(row, (0,) * TAIL) for row in (values, -values)]
     gram = gram_matrix(updates, public)
     assert gram == products_of(updates, public)
     assert all(type(value) is int for value in gram)
 
 
 @pytest.mark.parametrize("d", [1, 20, 16_385])
-def test_gram_matrix__random_with_a_public_row__equals_python(d: int) -> None:
-    values = np.random.default_rng(d).integers(-(2**52), 2**52, d, endpoint=True)
-    public, updates = Combination(values, (0,) * TAIL), updates_of(5, d)
+def test_gram_matrix__random_with_public_rows__equals_python(d: int) -> None:
+    values = np.random.default_rng(d).integers(-(2**62), 2**62, (2, d), endpoint=True)
+    public, updates = [Combination(row, (0,) * TAIL) for row in values], updates_of(5, d)
     assert gram_matrix(updates, public) == products_of(updates, public)
 
 
 def test_gram_matrix__public_row_of_another_length__raises() -> None:
-    with pytest.raises(InputError, match="the public row has 21 entries, updates have 20"):
-        gram_matrix(updates_of(2, 20), combination_of(21))
+    with pytest.raises(InputError, match="a public row has 21 entries, updates have 20"):
+        gram_matrix(updates_of(2, 20), combinations_of(21))
 
 
 # --- the matrix alone

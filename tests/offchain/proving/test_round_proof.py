@@ -27,7 +27,10 @@ def by_trapdoor(trapdoor: Callable[[int], None]) -> None:
 
 UPDATES = np.random.default_rng(1).integers(-16, 16, (ROWS, DIMENSION)).astype(np.int16)
 TAILS = [random_tail() for _ in range(ROWS)]
-PUBLIC = Combination(np.random.default_rng(2).integers(-(2**52), 2**52, DIMENSION), tuple(random_tail()))
+PUBLIC = [
+    Combination(np.random.default_rng(2).integers(-most, most, DIMENSION), tuple(random_tail()))
+    for most in (2**52, 2**62)
+]
 
 
 def range_statement_of(proof: RoundProof) -> RangeStatement:
@@ -35,11 +38,11 @@ def range_statement_of(proof: RoundProof) -> RangeStatement:
     return RangeStatement(proof.statement.context, proof.statement.dimension, proof.bits, commitments)
 
 
-@pytest.mark.parametrize("public", [None, PUBLIC], ids=["updates alone", "public row"])
-def test_prove_round__both_proofs__verify_for_their_rows(srs: Srs, public: Combination | None) -> None:
+@pytest.mark.parametrize("public", [[], PUBLIC], ids=["updates alone", "public rows"])
+def test_prove_round__both_proofs__verify_for_their_rows(srs: Srs, public: list[Combination]) -> None:
     proof = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=public)
     commitments = [commit(srs, update, tail) for update, tail in zip(UPDATES, TAILS, strict=True)]
-    last = [] if public is None else [commit_combination(srs, public)]
+    last = [commit_combination(srs, row) for row in public]
     assert list(proof.statement.commitments) == [*commitments, *last]
     assert (proof.bounded, proof.bits) == (ROWS, BITS)
     ranges = range_statement_of(proof)
@@ -48,15 +51,15 @@ def test_prove_round__both_proofs__verify_for_their_rows(srs: Srs, public: Combi
     assert proof.hints == (hint(srs.tau_g2, proof.statement, proof.gram), range_hint(srs.tau_g2, ranges, proof.range))
 
 
-def test_prove_round__public_row__is_among_the_arguments_of_settle(srs: Srs) -> None:
+def test_prove_round__public_rows__are_among_the_arguments_of_settle(srs: Srs) -> None:
     proof = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC)
     commitments, gram, gram_proof, range_proof, hints = proof.settle_arguments
-    assert (len(commitments), len(gram)) == (ROWS + 1, (ROWS + 1) * (ROWS + 2) // 2)
+    assert (len(commitments), len(gram)) == (ROWS + 2, (ROWS + 2) * (ROWS + 3) // 2)
     assert (gram_proof, range_proof, hints) == (proof.gram.as_struct(), proof.range.as_struct(), proof.hints)
     assert proof.verify_arguments[-5:] == proof.settle_arguments
 
 
-def test_prove_round__public_row_known__isnt_committed_to_again(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prove_round__public_rows_known__arent_committed_to_again(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:
     first = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC).statement
     for name in ("commit", "commit_combination"):
         monkeypatch.setattr(f"offchain.proving.inputs.{name}", lambda *_: pytest.fail("committed again"))
@@ -64,7 +67,7 @@ def test_prove_round__public_row_known__isnt_committed_to_again(srs: Srs, monkey
     assert prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC, **known).statement == first
 
 
-def test_prove_round__without_the_public_rows_commitment__raises(srs: Srs) -> None:
+def test_prove_round__without_the_public_rows_commitments__raises(srs: Srs) -> None:
     known = [commit(srs, update, tail) for update, tail in zip(UPDATES, TAILS, strict=True)]
     with pytest.raises(InputError, match="one commitment for each"):
         prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC, commitments=known)

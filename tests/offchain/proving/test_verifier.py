@@ -101,12 +101,12 @@ def test_verify__degenerate_challenge__rejects(monkeypatch: pytest.MonkeyPatch, 
         check(BASE)
 
 
-# --- with a public row
+# --- with public rows
 
 
 @pytest.fixture
 def beside_public(trapdoor: Callable[[int], None]) -> GramCase:
-    """Two rows and a public one; its trapdoor stands for the pairing."""
+    """Two rows and public ones; its trapdoor stands for the pairing."""
     vector = load_public_vectors()[0]
     trapdoor(int(vector["tau"], 16))
     return public_case(vector)
@@ -117,26 +117,25 @@ def check_public(case: GramCase, rows: int) -> None:
 
 
 @pytest.mark.parametrize("vector", load_public_vectors(), ids=lambda vector: vector["name"])
-def test_verify__vector_with_a_public_row__accepts(vector: dict[str, Any]) -> None:
+def test_verify__vector_with_public_rows__accepts(vector: dict[str, Any]) -> None:
     check_public(public_case(vector), vector["rows"])
 
 
-@pytest.mark.parametrize("rows", [-1, 0, 1, 4])
-def test_verify__more_or_fewer_than_one_public_row__rejects(beside_public: GramCase, rows: int) -> None:
+@pytest.mark.parametrize("rows", [-1, 0, 1, 3, 5])
+def test_verify__more_or_fewer_than_two_public_rows__rejects(beside_public: GramCase, rows: int) -> None:
     with pytest.raises(Rejected, match="lengths don't match"):
         check_public(beside_public, rows)
 
 
-@pytest.mark.parametrize("rows", [3, None])
-def test_verify__public_row_passed_off_as_one_of_the_rows__rejects(beside_public: GramCase, rows: int | None) -> None:
+@pytest.mark.parametrize("rows", [4, None])
+def test_verify__public_rows_passed_off_as_rows__rejects(beside_public: GramCase, rows: int | None) -> None:
     with pytest.raises(Rejected, match="Gram entry out of bounds"):
         check_public(beside_public, rows)
 
 
-# of the triangle 11 12 1S 22 2S SS
-BOUNDS = {k: (1 - bound, bound - 1) for k, bound in enumerate([2**80, 2**80, 2**117, 2**80, 2**117])} | {
-    5: (0, 2**154 - 1)
-}
+# of the triangle 11 12 1S 1M 22 2S 2M SS SM MM
+SIZES = [2**80, 2**80, 2**117, 2**117, 2**80, 2**117, 2**117, 2**154, 2**154, 2**154]
+BOUNDS = {k: (1 - bound, bound - 1) for k, bound in enumerate(SIZES)} | {7: (0, 2**154 - 1), 9: (0, 2**154 - 1)}
 
 
 @pytest.mark.parametrize(("k", "bounds"), BOUNDS.items())
@@ -155,8 +154,8 @@ def test_verify__entry_at_its_bounds__rejects_beyond_them_as_out_of_bounds(
             check_public(replace(beside_public, gram=gram), 2)
 
 
-@pytest.mark.parametrize("k", range(3))
-def test_verify__commitments_exchanged_beside_a_public_row__rejects(beside_public: GramCase, k: int) -> None:
+@pytest.mark.parametrize("k", range(4))
+def test_verify__commitments_exchanged_beside_public_rows__rejects(beside_public: GramCase, k: int) -> None:
     points = list(beside_public.commitments)
     points[k], points[k - 1] = points[k - 1], points[k]
     with pytest.raises(Rejected, match="pairing check failed"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,8 @@ def updates_of(loadings: np.ndarray, seed: int) -> np.ndarray:
     return loadings[:, None] * axes[0] + np.sqrt(1 - loadings**2)[:, None] * axes[1:]
 
 
-def outcome_of(updates: np.ndarray, byzantine: int = 2, public: np.ndarray | None = None) -> Outcome:
-    rows = updates if public is None else np.vstack([updates, public])
+def outcome_of(updates: np.ndarray, byzantine: int = 2, public: Sequence[np.ndarray] = ()) -> Outcome:
+    rows = np.vstack([updates, *public])
     vectors = [[int(x) for x in row] for row in np.rint(SIZE * rows)]
     return evaluate(len(updates), triangle(vectors), PolicyTerms(CONSENSUS, byzantine), ONE)
 
@@ -83,19 +85,41 @@ def test_consensus__identical_rows__earn_together_what_one_does(copies: int, see
 def test_consensus__replay_of_the_public_row__earns_nothing(times: int) -> None:
     updates = honest(6)
     public = updates.sum(axis=0)
-    fresh = updates_of(np.full(10, 0.5), 7)
-    replaying = np.vstack([fresh[:9] + 0.2 * public, times * public / np.linalg.norm(public)])
-    unknown = outcome_of(replaying)
-    known = outcome_of(replaying, public=public)
-    assert unknown.contributions[9] > 0
-    assert known.contributions[9] * 10**4 < min(known.contributions[:9])
+    steps = public + honest(60).sum(axis=0)
+    fresh = updates_of(np.linspace(0.4, 0.6, 10), 7)
+    for mixture in (public, steps, steps - 0.5 * public):
+        replaying = np.vstack([fresh[:9] + 0.2 * mixture, times * mixture / np.linalg.norm(mixture)])
+        unknown = outcome_of(replaying)
+        known = outcome_of(replaying, public=[public, steps])
+        assert unknown.contributions[9] > 0
+        assert known.contributions[9] * 10**4 < min(known.contributions[:9])
 
 
-def test_consensus__public_row_unlike_all__changes_nothing() -> None:
+def test_consensus__replay_hidden_in_noise__earns_next_to_nothing() -> None:
+    public, steps = honest(6).sum(axis=0), honest(60).sum(axis=0)
+    rng = np.random.default_rng(7)
+    errors = rng.normal(size=(10, 12)) @ directions(rng, 12)  # related, as those of overlapping data are
+    fresh = 0.5 * directions(rng, 1) + 0.8 * errors / np.linalg.norm(errors, axis=1, keepdims=True) + 0.2 * public
+    noise = directions(np.random.default_rng(98), 1)[0]
+    for strength in (0.1, 0.5, 1.0):
+        fresh[9] = public / np.linalg.norm(public) + strength * noise
+        paid = outcome_of(fresh, public=[public, steps]).contributions
+        assert paid[9] < 0.02 * np.median(paid[:9])
+
+
+def test_consensus__public_rows_unlike_all__same_rows_and_weights() -> None:
     updates = honest(8)
-    other = directions(np.random.default_rng(99), 1)[0]
-    other -= np.linalg.pinv(updates) @ (updates @ other)
-    assert outcome_of(updates, public=other) == outcome_of(updates)
+    others = directions(np.random.default_rng(99), 2)
+    others -= (others @ np.linalg.pinv(updates)) @ updates
+    plain, told = outcome_of(updates), outcome_of(updates, public=list(others))
+    assert (told.kept, told.weights, told.agreement) == (plain.kept, plain.weights, plain.agreement)
+    assert all(0 < a <= b for a, b in zip(told.contributions, plain.contributions, strict=True))
+
+
+def test_consensus__public_rows_parallel__count_once() -> None:
+    updates, public = honest(6), honest(6).sum(axis=0)
+    nothing = np.zeros(DIMENSION)
+    assert outcome_of(updates, public=[public, 3 * public]) == outcome_of(updates, public=[public, nothing])
 
 
 def test_consensus__opposite_and_zero_rows__removed_and_unpaid() -> None:

@@ -183,6 +183,19 @@ def test_seal_model__read_with_the_aead__is_the_documented_format() -> None:
     assert stream[:HEAD] == b"meedstrm" + hashlib.sha256(b"meed/members/key/1" + key).digest()
 
 
+def test_seal_to_members__read_by_the_format__binds_key_and_chunks_to_the_place(
+    member_keys: list[SealingKey], to_members: bytes
+) -> None:
+    info = b"meed/members/1" + b"\x02" + (31337).to_bytes(32, "big") + bytes.fromhex("a1" * 20) + bytes(31) + b"\x03"
+    assert AGGREGATE.info() == info
+    granted, stream = to_members[: grant_size(3)], to_members[grant_size(3) :]
+    assert granted[:9] == b"meedgrnt\x03"
+    key = open_grant(granted, member_keys[2], AGGREGATE)
+    assert stream[:HEAD] == b"meedstrm" + hashlib.sha256(b"meed/members/key/1" + info + key).digest()
+    data = b"meed/members/chunk/1" + info
+    assert ChaCha20Poly1305(key).decrypt(bytes(12), chunks(stream)[0], data) == CONTENT[:CHUNK]
+
+
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_open__beyond_the_limit__raises(size: int) -> None:
     stream, key = seal_model(CONTENT[:size])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from offchain.storage.payload import (
     P,
     Payload,
     aggregate_from_bytes,
+    aggregate_from_file,
     aggregate_size,
     aggregate_to_bytes,
     model_from_bytes,
+    model_from_file,
     model_size,
     model_to_bytes,
     payload_from_bytes,
@@ -203,6 +206,40 @@ def test_model__entry_that_isnt_finite__raises(entry: float) -> None:
         model_to_bytes(model)
     with pytest.raises(PayloadError, match="isn't finite"):
         model_from_bytes(save({"model": model}), 2)
+
+
+@pytest.mark.parametrize("spaces", [0, 3], ids=["aligned", "unaligned"])
+def test_from_file__model_and_aggregate__are_those_of_the_bytes(tmp_path: Path, spaces: int) -> None:
+    def spaced(data: bytes) -> Path:
+        size = int.from_bytes(data[:8], "little")
+        header = data[8 : 8 + size] + b" " * spaces
+        (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + data[8 + size :])
+        return tmp_path / "file"
+
+    model = model_from_file(spaced(model_to_bytes(np.arange(5.0))), 5)
+    assert model.tobytes() == np.arange(5.0).tobytes()
+    assert model.flags.aligned
+    aggregate = aggregate_from_file(spaced(aggregate_to_bytes(Aggregate(np.arange(D), TAIL))), D)
+    assert np.array_equal(aggregate.values, np.arange(D))
+    assert aggregate.tail == TAIL
+
+
+def test_model_from_file__in_use__changes_with_nobody(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(model_to_bytes(np.arange(5.0)))
+    model = model_from_file(tmp_path / "model", 5)
+    with pytest.raises(ValueError, match="read-only"):
+        model[0] = 1.0
+    (tmp_path / "model").unlink()
+    assert model.sum() == 10.0
+
+
+@pytest.mark.parametrize("data", [b"", b"short", model_to_bytes(np.zeros(4)), model_to_bytes(np.zeros(5))[:-1]])
+def test_from_file__malformed__raises(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(PayloadError, match=r"^model: "):
+        model_from_file(tmp_path / "file", 5)
+    with pytest.raises(PayloadError, match=r"^aggregate: "):
+        aggregate_from_file(tmp_path / "file", 5)
 
 
 def test_model_to_bytes__float32__raises() -> None:

@@ -1,10 +1,11 @@
-"""More Gram matrices to try the consensus rule on, some with a public row. That one comes last."""
+"""More Gram matrices to try the consensus rule on, some with public rows. Those come last."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
+from offchain.scoring.policy import PUBLIC_ROWS
 from tests.policy_matrices import EXTREMES, FAMILIES, MOST, Vectors, coarse, noisy, of, stretched, triangle
 
 __all__ = ["OWN_EXTREMES", "OWN_FAMILIES", "PUBLIC", "one_factor", "scaled_last"]
@@ -62,42 +63,68 @@ OWN_EXTREMES = {
 
 
 def scaled_last(gram: list[int], rows: int) -> list[int]:
-    """The last row's vector times 2^37: with products near 2^80, as long as a public row may be."""
+    """The last two rows' vectors times 2^37: with products near 2^80, as long as public rows may be."""
     scaled = iter(gram)
-    last = rows - 1
-    return [next(scaled) << 37 * ((i == last) + (j == last)) for i in range(rows) for j in range(i, rows)]
+    public = rows - PUBLIC_ROWS
+    return [next(scaled) << 37 * ((i >= public) + (j >= public)) for i in range(rows) for j in range(i, rows)]
 
 
 def replayed(rng: random.Random, rows: int) -> list[int]:
-    """The public row is what some of the rows sent, times a number."""
+    """Some of the rows sent a mixture of the public rows."""
     updates = one_factor(rng, rows)
-    public = rng.choice(updates)
+    last, steps = one_factor(rng, 2)
     for i in rng.sample(range(rows), rows // 3):
-        updates[i] = [rng.choice([1, 3]) * x for x in public]
-    return triangle([*updates, [1000 * x for x in public]])
+        a, b = rng.choice([(1, 0), (0, 3), (1, 1), (-1, 2)])
+        updates[i] = [a * x + b * y for x, y in zip(last, steps, strict=True)]
+    return triangle([*updates, [1000 * x for x in last], [10**6 * x for x in steps]])
 
 
 def aggregated(rng: random.Random, rows: int) -> list[int]:
-    """The public row is the sum of all."""
+    """The last aggregate is the sum of all, the sum of steps has another in it."""
     updates = one_factor(rng, rows)
-    return triangle([*updates, [sum(column) << 20 for column in zip(*updates, strict=True)]])
+    last = [sum(column) << 20 for column in zip(*updates, strict=True)]
+    (before,) = one_factor(rng, 1)
+    return triangle([*updates, last, [x + (y << 22) for x, y in zip(last, before, strict=True)]])
+
+
+def parallel(rng: random.Random, rows: int) -> list[int]:
+    """After one round the sum of steps is that round's aggregate, times a number."""
+    updates = one_factor(rng, rows)
+    last = [sum(column) << 20 for column in zip(*updates, strict=True)]
+    return triangle([*updates, last, [rng.choice([37, 37, -37]) * x for x in last]])
+
+
+def nearly_parallel(rng: random.Random, rows: int) -> list[int]:
+    """Public rows at an angle around the least one that counts."""
+    updates = one_factor(rng, rows)
+    last = [1000 * sum(column) for column in zip(*updates, strict=True)]
+    size = max(1, max(map(abs, last)) // rng.choice([100, 250, 1000]))
+    return triangle([*updates, last, [x + rng.randrange(-size, size + 1) for x in last]])
 
 
 def nothing_public(rng: random.Random, rows: int) -> list[int]:
-    return triangle([*one_factor(rng, rows), [0] * 60])
+    return triangle([*one_factor(rng, rows), [0] * 60, rng.choice([[0] * 60, [5] * 60])])
 
 
 def largest(rng: random.Random, rows: int) -> list[int]:
-    return scaled_last(of(rows + 1, lambda i, j: MOST), rows + 1)
+    return scaled_last(of(rows + PUBLIC_ROWS, lambda i, j: MOST), rows + PUBLIC_ROWS)
 
 
-# by name: a matrix of so many rows and a public row
+def with_public(family: Callable[[random.Random, int], list[int]]) -> Callable[[random.Random, int], list[int]]:
+    return lambda rng, rows: family(rng, rows + PUBLIC_ROWS)
+
+
+# by name: a matrix of so many rows and the public rows
 PUBLIC: dict[str, Callable[[random.Random, int], list[int]]] = {
     "replayed": replayed,
     "aggregated": aggregated,
+    "parallel": parallel,
+    "nearly parallel": nearly_parallel,
     "of zeros": nothing_public,
     "largest": largest,
-    "noisy": lambda rng, rows: noisy(rng, rows + 1),
-    "coarse": lambda rng, rows: coarse(rng, rows + 1),
-    "stretched": lambda rng, rows: scaled_last(stretched(rng, rows + 1), rows + 1),
+    "noisy": with_public(noisy),
+    "coarse": with_public(coarse),
+    "short": with_public(short),
+    "copies": with_public(copies),
+    "stretched": lambda rng, rows: scaled_last(stretched(rng, rows + PUBLIC_ROWS), rows + PUBLIC_ROWS),
 }

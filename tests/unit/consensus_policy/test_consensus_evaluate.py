@@ -12,7 +12,7 @@ from eth_abi import encode
 
 from offchain.scoring import policy
 from offchain.scoring.policy import CONSENSUS, ONE, NotAGramMatrixError, PolicyTerms
-from tests.policy_matrices import MOST, VECTORS, of
+from tests.policy_matrices import MOST, VECTORS, of, triangle
 from tests.unit.consensus_policy.conftest import Evaluate
 from tests.unit.consensus_policy.matrices import OWN_EXTREMES, OWN_FAMILIES, PUBLIC, scaled_last
 
@@ -39,9 +39,9 @@ def test_evaluate__random_for_consensus__is_the_python_policys(
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_evaluate__public_row__is_the_python_policys(evaluate: Evaluate, name: str) -> None:
+def test_evaluate__public_rows__is_the_python_policys(evaluate: Evaluate, name: str) -> None:
     rng = random.Random(name)
-    for rows in [1, 2, *rng.sample(range(3, 32), 10), 31]:
+    for rows in [1, 2, *rng.sample(range(3, 31), 10), 30]:
         gram = PUBLIC[name](rng, rows)
         terms = some_terms(rng, rows)
         assert evaluate(rows, gram, terms, ONE) == policy.evaluate(rows, gram, terms, ONE)
@@ -60,7 +60,7 @@ def test_evaluate__extreme_for_consensus__is_the_python_policys(evaluate: Evalua
 def test_evaluate__any_f__is_the_python_policys(evaluate: Evaluate, byzantine: int) -> None:
     rng = random.Random(byzantine)
     terms = PolicyTerms(CONSENSUS, byzantine)
-    for rows in {2 * byzantine + 2, 2 * byzantine + 3, 31}:
+    for rows in {2 * byzantine + 2, 2 * byzantine + 3, 30} - {31}:
         gram = PUBLIC["aggregated"](rng, rows)
         assert evaluate(rows, gram, terms, ONE) == policy.evaluate(rows, gram, terms, ONE)
 
@@ -83,8 +83,8 @@ def test_evaluate__row_replays_the_public_row__earns_nothing(evaluate: Evaluate)
     rng = random.Random(1)
     common, public = ([rng.gauss(0, 100) for _ in range(60)] for _ in range(2))
     updates = [[round(c + p + rng.gauss(0, 50)) for c, p in zip(common, public, strict=True)] for _ in range(9)]
-    rows = [*updates, [round(p) for p in public], [round(p) << 20 for p in public]]
-    gram = [sum(a * b for a, b in zip(u, v, strict=True)) for i, u in enumerate(rows) for v in rows[i:]]
+    last, steps = [round(p) << 20 for p in public], [round(2 * p + rng.gauss(0, 50)) << 20 for p in public]
+    gram = triangle([*updates, [round(p) for p in public], last, steps])
     outcome = evaluate(10, gram, PolicyTerms(CONSENSUS, 2), ONE)
     assert outcome.contributions[9] < min(outcome.contributions[:9]) // 10**6
 
@@ -99,30 +99,39 @@ def changed(gram: list[int], at: int, value: int) -> list[int]:
     return [*gram[:at], value, *gram[at + 1 :]]
 
 
-# of three rows and the public one: product (i, p) stands at 3, 6, 8, its square at 9
-PUBLIC_LARGEST = scaled_last(of(4, lambda i, j: MOST), 4)
+# of three rows and the public ones: products of row i with these stand at 3, 4, 7, 8, 10, 11, their own at 12, 13, 14
+PUBLIC_LARGEST = scaled_last(of(5, lambda i, j: MOST), 5)
 PUBLIC_UNSOUND = {
-    "square of 2^154": changed(PUBLIC_LARGEST, 9, 2**154),
-    "square below 0": changed(PUBLIC_LARGEST, 9, -1),
-    "square of 2^255 - 1": changed(PUBLIC_LARGEST, 9, 2**255 - 1),
-    "square of -2^255": changed(PUBLIC_LARGEST, 9, -(2**255)),
-    "square too small": changed(PUBLIC_LARGEST, 9, PUBLIC_LARGEST[9] - 1),
-    "product of 2^117": changed(PUBLIC_LARGEST, 8, 2**117),
-    "product of -2^117": changed(PUBLIC_LARGEST, 3, -(2**117)),
-    "product of 2^255 - 1": changed(PUBLIC_LARGEST, 6, 2**255 - 1),
-    "product of -2^255": changed(PUBLIC_LARGEST, 6, -(2**255)),
-    "product beyond the norms": [1, 0, 0, 2, 1, 0, 0, 1, 0, 3],
-    "product with no square": [1, 0, 0, 1, 1, 0, 0, 1, 0, 0],
-    "product beyond 2^80": [1, 2**80, 0, 0, 1, 0, 0, 1, 0, 1],
+    f"{name}, public row {k}": changed(PUBLIC_LARGEST, at[k], value)
+    for k in range(2)
+    for name, at, value in (
+        ("square of 2^154", (12, 14), 2**154),
+        ("square below 0", (12, 14), -1),
+        ("square of 2^255 - 1", (12, 14), 2**255 - 1),
+        ("square of -2^255", (12, 14), -(2**255)),
+        ("square too small", (12, 14), PUBLIC_LARGEST[12] - 1),
+        ("product of 2^117", (10, 11), 2**117),
+        ("product of -2^117", (3, 4), -(2**117)),
+        ("product of 2^255 - 1", (7, 8), 2**255 - 1),
+        ("product of -2^255", (7, 8), -(2**255)),
+    )
+} | {
+    "between public rows 2^154": changed(PUBLIC_LARGEST, 13, 2**154),
+    "between public rows -2^154": changed(PUBLIC_LARGEST, 13, -(2**154)),
+    "between public rows -2^255": changed(PUBLIC_LARGEST, 13, -(2**255)),
+    "product beyond the norms": [1, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 0, 3, 0, 1],
+    "product beyond the norms, of the other": [1, 0, 0, 0, 2, 1, 0, 0, 0, 1, 0, 0, 1, 0, 3],
+    "product with no square": [1, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    "product beyond 2^80": [1, 2**80, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 1],
 }
 
 
-def test_evaluate__public_row_at_its_bounds__accepted(evaluate: Evaluate) -> None:
+def test_evaluate__public_rows_at_their_bounds__accepted(evaluate: Evaluate) -> None:
     assert evaluate(3, PUBLIC_LARGEST, PolicyTerms(CONSENSUS, 0), ONE).kept == [True] * 3
 
 
 @pytest.mark.parametrize("gram", PUBLIC_UNSOUND.values(), ids=PUBLIC_UNSOUND)
-def test_evaluate__public_row_unsound__reverts(consensus_policy: Any, gram: list[int]) -> None:
+def test_evaluate__public_rows_unsound__reverts(consensus_policy: Any, gram: list[int]) -> None:
     terms = PolicyTerms(CONSENSUS, 0)
     with pytest.raises(NotAGramMatrixError):
         policy.evaluate(3, gram, terms, ONE)
@@ -145,9 +154,11 @@ WRONG_LENGTHS = {
     "empty": (5, []),
     "one less": (5, ORTHOGONAL[:-1]),
     "one more": (5, [*ORTHOGONAL, 0]),
-    "public row short of one": (5, [0] * 20),
-    "public row and one more": (5, [0] * 22),
-    "two public rows": (5, [0] * 28),
+    "one public row": (5, [0] * 21),
+    "public rows short of one": (5, [0] * 27),
+    "public rows and one more": (5, [0] * 29),
+    "three public rows": (5, [0] * 36),
+    "31 rows with public ones": (31, [0] * 528),
     "32 rows without all": (32, [0] * 527),
 }
 

@@ -60,5 +60,5 @@ def test_least_rows__consensus__is_2f_plus_3(consensus_policy: Any, byzantine: i
     assert consensus_policy.least_rows(PolicyTerms(CONSENSUS, byzantine).encode()) == 2 * byzantine + 3
 
 
-def test_takes_public_row__consensus__true(consensus_policy: Any) -> None:
-    assert consensus_policy.takes_public_row(PolicyTerms(CONSENSUS).encode()) is True
+def test_takes_public_rows__consensus__true(consensus_policy: Any) -> None:
+    assert consensus_policy.takes_public_rows(PolicyTerms(CONSENSUS).encode()) is True

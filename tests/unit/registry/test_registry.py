@@ -159,7 +159,7 @@ CHANGES: dict[str, Any] = {
     "token": "0x" + "11" * 20,
     "policy": "0x" + "11" * 20,
     "params": b"other",
-    "public_row": True,
+    "public_rows": True,
     "aggregators": ["0x" + "11" * 20],
     "model": b"\x03" * 32,
     "task": b"\x03" * 32,

@@ -19,7 +19,7 @@ REVERT, BURN, GAUGE = 2, 3, 4  # modes of the mock
 RATE = 12_345
 PARAMS = b"params"
 GAS = 1_000_000
-ROUND, WITH_PUBLIC, WIDEST = case_named("longer SRS"), case_named("public row"), case_named("most rows, one public")
+ROUND, WITH_PUBLIC, WIDEST = case_named("longer SRS"), case_named("public rows"), case_named("most rows, two public")
 
 VerifierFor = Callable[[RoundCase], Any]
 Point = tuple[int, int]
@@ -31,9 +31,9 @@ def asked(deploy: Callable[..., Any]) -> Any:
     return deploy("PolicyMock")
 
 
-def judged(case: RoundCase, policy: Any, gas: int = GAS) -> tuple[Any, ...]:
+def judged(case: RoundCase, policy: Any, gas: int = GAS, with_steps: bool = False) -> tuple[Any, ...]:
     """The arguments."""
-    return *case.arguments, policy, gas, PARAMS, RATE
+    return *case.arguments, policy, gas, PARAMS, RATE, with_steps
 
 
 def weighted_sum(points: list[Point], weights: list[int]) -> Point:
@@ -52,7 +52,8 @@ def test_judge__right_proofs__is_what_the_policy_says(
     shares = [3 if weight else 0 for weight in weights]
     kept = sum(1 << i for i, weight in enumerate(weights) if weight)
     asked.set_answer(outcome_bytes(kept, weights, shares, 777, agreement=5), sender=owner)
-    outcome, failed, aggregate = verifier_for(case).judge(*judged(case, asked))
+    outcome, failed, aggregate, steps = verifier_for(case).judge(*judged(case, asked))
+    assert tuple(steps) == (0, 0)  # nobody asked for it
     assert (outcome.kept, outcome.agreement, outcome.next_rate, failed) == (kept, 5, 777, False)
     assert (outcome.weights[:3], outcome.contributions[:3]) == (weights, shares)
     # of the rows alone
@@ -61,19 +62,36 @@ def test_judge__right_proofs__is_what_the_policy_says(
 
 def test_judge__nothing_kept__aggregate_is_the_identity(verifier_for: VerifierFor, asked: Any, owner: Any) -> None:
     asked.set_answer(outcome_bytes(0, [], [], 777), sender=owner)
-    _, failed, aggregate = verifier_for(WITH_PUBLIC).judge(*judged(WITH_PUBLIC, asked))
+    _, failed, aggregate, steps = verifier_for(WITH_PUBLIC).judge(*judged(WITH_PUBLIC, asked, with_steps=True))
     assert (failed, tuple(aggregate)) == (False, (0, 0))
+    assert tuple(steps) == WITH_PUBLIC.gram.commitments[-1]
+
+
+@pytest.mark.parametrize("case", [ROUND, WITH_PUBLIC], ids=lambda case: case.name)
+@pytest.mark.parametrize("weights", [[ONE, ONE, ONE], [ONE - 1, 0, 1], [0, 0, 7]], ids=str)
+def test_judge__with_steps__adds_the_mean_row(
+    verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase, weights: list[int]
+) -> None:
+    kept = sum(1 << i for i, weight in enumerate(weights) if weight)
+    asked.set_answer(outcome_bytes(kept, weights, [0] * 3, 777), sender=owner)
+    _, failed, _, steps = verifier_for(case).judge(*judged(case, asked, with_steps=True))
+    before = case.gram.commitments[4:]
+    scale = 2**41 // sum(weights)
+    assert not failed
+    assert tuple(steps) == weighted_sum(
+        [*case.gram.commitments[:3], *before], [scale * w for w in weights] + [1] * len(before)
+    )
 
 
 @pytest.mark.parametrize("case", [ROUND, WITH_PUBLIC], ids=lambda case: case.name)
 def test_judge__policy__is_asked_about_these_very_arguments(
     verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase
 ) -> None:
-    """The rows without the public one, the matrix with it."""
+    """The rows without the public ones, the matrix with them."""
     asked.set_answer(outcome_bytes(1, [ONE], [1], 777), sender=owner)
     types = ["uint256", "int256[]", "bytes", "uint256"]
     asked.set_question(keccak(encode(types, [3, case.gram.gram, PARAMS, RATE])), sender=owner)
-    _, failed, _ = verifier_for(case).judge(*judged(case, asked))
+    _, failed, _, _ = verifier_for(case).judge(*judged(case, asked))
     assert not failed
 
 
@@ -83,7 +101,7 @@ def test_judge__policy_fails__every_row_counts_the_same(
     verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase, mode: int
 ) -> None:
     asked.set_mode(mode, sender=owner)
-    outcome, failed, aggregate = verifier_for(case).judge(*judged(case, asked))
+    outcome, failed, aggregate, _ = verifier_for(case).judge(*judged(case, asked))
     assert (outcome.kept, outcome.agreement, outcome.next_rate, failed) == (0b111, 0, RATE, True)
     assert outcome.weights == [ONE] * 3 + [0] * 29
     assert outcome.contributions == [1] * 3 + [0] * 29
@@ -91,12 +109,12 @@ def test_judge__policy_fails__every_row_counts_the_same(
 
 
 @pytest.mark.parametrize("part", ["weight", "contribution", "kept"])
-def test_judge__policy_keeps_the_public_row__it_has_failed(
+def test_judge__policy_keeps_a_public_row__it_has_failed(
     verifier_for: VerifierFor, asked: Any, owner: Any, part: str
 ) -> None:
     weights, shares = [ONE] * 3 + [ONE * (part == "weight")], [1] * 3 + [1 * (part == "contribution")]
     asked.set_answer(outcome_bytes(0b1111 if part == "kept" else 0b111, weights, shares, 777), sender=owner)
-    _, failed, _ = verifier_for(WITH_PUBLIC).judge(*judged(WITH_PUBLIC, asked))
+    _, failed, _, _ = verifier_for(WITH_PUBLIC).judge(*judged(WITH_PUBLIC, asked))
     assert failed
 
 

@@ -146,7 +146,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"max_excluded": 2, "min_rows": 4}, "terms: too many may be excluded"),
     ({"min_rows": 2, **FREE}, "terms: too many may be excluded"),
     ({"max_excluded": 30, "round_fee": 30 * 31_250, **WIDE}, "terms: too many may be excluded"),
-    ({"public_row": True, "dimension": 21}, "terms: policy takes no public row"),
+    ({"public_rows": True, "dimension": 22}, "terms: policy takes no public rows"),
 ]
 
 
@@ -220,43 +220,43 @@ def test_check__least_rows_beyond_min_rows__reverts(
         term_limits.check(terms | {"max_excluded": 0}, SRS)
 
 
-# --- the public row
+# --- the public rows
 
 
 @pytest.mark.parametrize(
-    "changes", [{"dimension": 21}, {"seats": 31, "dimension": 48, "trainer_part": 31_250}], ids=["least", "most seats"]
+    "changes", [{"dimension": 22}, {"seats": 30, "dimension": 48, "trainer_part": 31_250}], ids=["least", "most seats"]
 )
-def test_check__public_row_within_the_limits__passes(
+def test_check__public_rows_within_the_limits__passes(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any]
 ) -> None:
-    policy.set_takes_public_row(b"params", sender=owner)
-    assert term_limits.check(terms | {"public_row": True} | changes, SRS) is True
+    policy.set_takes_public_rows(b"params", sender=owner)
+    assert term_limits.check(terms | {"public_rows": True} | changes, SRS) is True
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dimension": 20}, "terms: dimension too small"),
-        ({"seats": 31, "dimension": 47, "trainer_part": 31_250}, "terms: dimension too small"),
-        ({"seats": 32, "dimension": 64, "trainer_part": 31_250}, "terms: no room for the public row"),
-        ({"params": b"others"}, "terms: policy takes no public row"),
+        ({"dimension": 21}, "terms: dimension too small"),
+        ({"seats": 30, "dimension": 47, "trainer_part": 31_250}, "terms: dimension too small"),
+        ({"seats": 31, "dimension": 64, "trainer_part": 31_250}, "terms: no room for the public rows"),
+        ({"params": b"others"}, "terms: policy takes no public rows"),
     ],
     ids=str,
 )
-def test_check__public_row_beyond_a_limit__says_which(
+def test_check__public_rows_beyond_a_limit__says_which(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any], message: str
 ) -> None:
-    policy.set_takes_public_row(b"params", sender=owner)
-    term_limits.check(terms | changes | {"public_row": False}, SRS)
+    policy.set_takes_public_rows(b"params", sender=owner)
+    term_limits.check(terms | changes | {"public_rows": False}, SRS)
     with ape.reverts(message):
-        term_limits.check(terms | {"public_row": True} | changes, SRS)
+        term_limits.check(terms | {"public_rows": True} | changes, SRS)
 
 
-def test_check__policy_that_knows_no_public_row__is_good_without_one(
+def test_check__policy_that_knows_no_public_rows__is_good_without(
     term_limits: Any, terms: dict[str, Any], round_policy_for_terms: tuple[Any, bytes]
 ) -> None:
     policy, params = round_policy_for_terms
     terms |= {"policy": policy.address, "params": params, "seats": 9, "min_rows": 9}
     term_limits.check(terms, SRS)
-    with ape.reverts("terms: policy takes no public row"):
-        term_limits.check(terms | {"public_row": True}, SRS)
+    with ape.reverts("terms: policy takes no public rows"):
+        term_limits.check(terms | {"public_rows": True}, SRS)
