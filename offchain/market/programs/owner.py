@@ -175,7 +175,7 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         max_excluded=settings.max_excluded,
         min_rows=settings.min_rows or None,
         bits=_BITS,
-        public_row=settings.policy == CONSENSUS,
+        public_rows=settings.policy == CONSENSUS,
         window=settings.window,
     )
     windows = {f"{phase}_window": seconds for phase, seconds in settings.windows.items()}

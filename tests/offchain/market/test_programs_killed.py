@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from offchain.market.chain import token_at
 from offchain.market.deployment import deploy as deploy_all
+from offchain.market.page import page
 from offchain.market.programs.base import kept_key
 from offchain.market.project import Phase, Project
 from offchain.market.settings import OwnerSettings
@@ -129,3 +132,13 @@ def test_killed_owner__creates_one_project_and_pays_once(company: Company) -> No
     assert balances["aggregator-0"] == ROUNDS * terms.round_fee
     assert sum(balances[name] for name in NAMES[2:]) == credits
     assert Path(company.folder / "owner" / "model").exists()
+
+
+def test_page__closed_project__shows_rounds_and_what_can_be_done(company: Company) -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(page(the_project(company)))
+    text = console.export_text()
+    told = "closed: everything is decided", "2 of 2", "Settled rounds", "0, 1, 2", "ape run audit"
+    for expected in (company.address, *told):
+        assert expected in text
+    assert f"sunk {0:.4f}" in text
