@@ -124,6 +124,11 @@ def _todo(project: Project, look: Look) -> RenderableType:
     lines = []
     if look.may_enrol:
         lines.append(f"train:       ape run trainer {flag}")
+    absent = status.active & ~status.submitted, status.submitted & ~status.delivered
+    for phase, seats, deed in ((Phase.COLLECTING, absent[0], "submitted"), (Phase.DELIVERING, absent[1], "delivered")):
+        if status.phase == phase and seats:
+            numbers = ", ".join(str(seat) for seat in range(project.terms.seats) if seats >> seat & 1)
+            lines.append(f"not {deed}: seats {numbers}; a running trainer does, else: ape run trainer {flag}")
     if status.phase in (Phase.ACCEPTING, Phase.VACANT) and status.current is None:
         lines.append(f"aggregate:   ape run aggregator {flag}")
     if status.phase == Phase.HANDOVER:

@@ -42,9 +42,13 @@ def outcome(project: Any, cast: Cast) -> dict[str, Any]:
     return play(project, cast)
 
 
+def own_store(name: str) -> int:
+    return sum(map(ord, name)) % 2
+
+
 def settings(cast: Cast, name: str, **values: Any) -> Path:
     """Half of the parties have one store, half the other; everybody reads both."""
-    own = sum(map(ord, name)) % 2
+    own = own_store(name)
     stores = [f"folder:{cast.folder / f'store-{k}'}" for k in (own, 1 - own)]
     values = {"store": stores, "state": str(cast.folder / name), "poll": 0.5} | values
     file = cast.folder / f"{name}.toml"
@@ -208,6 +212,7 @@ def test_programs__logs__show_no_secret(cast: Cast, outcome: dict[str, Any]) -> 
 
 @pytest.mark.skipif(not (ROOT / "scripts" / "audit.py").exists(), reason="there is no auditor")
 def test_programs__audit__passes(cast: Cast, outcome: dict[str, Any]) -> None:
-    config = settings(cast, "auditor", project=outcome["address"])
-    cast.program("auditor", "audit", "--config", str(config))
+    """From the store of the standby, who mirrors everything, with its key."""
+    store, key = cast.folder / f"store-{own_store('standby')}", cast.folder / "standby" / "sealing.key"
+    cast.program("auditor", "audit", outcome["address"], "--store", f"folder:{store}", "--key", str(key))
     assert cast.processes["auditor"].wait(120) == 0, cast.log("auditor")

@@ -89,6 +89,8 @@ class AggregatorProgram(Program):
         check_code(self.project, self.around.contracts, self.around.srs)
         check_policy(self.project, self.around.contracts)  # unknown rules can't be foreseen, so they are never accepted
         check_windows(self.project, least_window(self.settings, self.around.sender.provider))
+        if not self.serve_beginning():
+            raise MarketError("the project's task or its model is not to be had")
         self.aggregator.accept()
 
     def take_turn(self, look: Look) -> None:

@@ -26,8 +26,8 @@ from offchain.market.sender import Sender
 from offchain.market.settings import Settings
 from offchain.proving.srs import Srs
 from offchain.storage.errors import SealingError, StoreError
-from offchain.storage.members import sealed_to_members_size
-from offchain.storage.payload import aggregate_size, model_from_bytes, model_to_bytes
+from offchain.storage.members import sealed_model_size, sealed_to_members_size
+from offchain.storage.payload import MAX_TASK, aggregate_size, model_from_bytes, model_size, model_to_bytes
 from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
 
@@ -180,6 +180,12 @@ class Program(ABC):
         self.journal.set_fact("copy", {"file": name, "applied": copy.applied[: copy.rounds]})
         if old is not None and old["file"] != name:
             self.journal.remove(old["file"])
+
+    def serve_beginning(self) -> bool:
+        """Puts task and initial model on the own store. False if one is not to be had."""
+        terms = self.project.terms
+        has_task = self.serve(terms.task, MAX_TASK)
+        return self.serve(terms.model, sealed_model_size(model_size(terms.dimension))) and has_task
 
     def serve(self, cid: bytes, max_size: int) -> bool:
         """Puts a content of others on the own store. False if it is not to be had."""

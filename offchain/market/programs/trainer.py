@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from offchain.market.errors import SettingsError
+from offchain.market.errors import MarketError, SettingsError
 from offchain.market.programs.base import Program
 from offchain.market.programs.setup import least_window
 from offchain.market.programs.steps import Step, TrainerView, next_trainer_step
@@ -21,8 +21,7 @@ from offchain.market.project import Look
 from offchain.market.settings import TrainerSettings
 from offchain.market.trainer import Prepared, Schedule, Trainer
 from offchain.market.trust import check_code, check_keys, check_policy, check_windows
-from offchain.storage.members import sealed_model_size
-from offchain.storage.payload import MAX_TASK, model_size, task_from_bytes
+from offchain.storage.payload import MAX_TASK, task_from_bytes
 from offchain.storage.unixfs import cid_of
 from offchain.training.quantise import zero_residual
 from offchain.training.registry import task_from_description
@@ -88,9 +87,10 @@ class TrainerProgram(Program):
         check_policy(self.project, around.contracts, settings.accept_unknown_policy)
         check_keys(self.project)
         check_windows(self.project, least_window(settings, self.around.sender.provider))
-        self.trainer  # noqa: B018  the task and the data are there
-        around.store.get(self.project.terms.model, sealed_model_size(model_size(self.project.terms.dimension)))
-        self.trainer.enrol()
+        trainer = self.trainer  # the task and the data are there
+        if not self.serve_beginning():
+            raise MarketError("the project's task or its model is not to be had")
+        trainer.enrol()
 
     def prepare(self, look: Look) -> None:
         """Trains, and keeps what the round will need."""
