@@ -331,6 +331,19 @@ def republish(round: uint256, cid: bytes32):
     log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
 
 
+@external
+@nonreentrant
+def release(cid: bytes32):
+    """
+    @notice The owner, or an accepted aggregator, names a grant of the key that the initial model is sealed under. It moves
+            nothing: whether a grant opens, its recipients see, and whether it opens the model, the terms' digest says.
+    """
+    if msg.sender != self.owner:
+        self._accepted_number(self._load())
+    self._check_cid(cid)
+    log IEscrow.Released(by=msg.sender, cid=cid)
+
+
 # --- trainers ------------------------------------------------------------------------------------------------
 
 

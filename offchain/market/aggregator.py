@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import contract_at, token_at
-from offchain.market.errors import FalseAggregate, MarketError
-from offchain.market.member import fetch_aggregate
+from offchain.market.chain import Transact, allow, contract_at, sending
+from offchain.market.errors import MarketError, UnusablePayload
+from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.market.public_rows import PublicRow, PublicRows, after
 from offchain.progress import stage
@@ -30,12 +31,13 @@ from offchain.proving.round import RoundProof, prove_round
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import aggregate
 from offchain.scoring.policy import Outcome, evaluate
-from offchain.storage.errors import PayloadError, SealingError, StoreError
+from offchain.storage.errors import PayloadError, SealingError, StoreError, TooLarge
+from offchain.storage.members import Place, What, seal_to_members
 from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes, payload_from_bytes, payload_size
 from offchain.storage.sealing import Envelope, SealingKey, sealed_size
 from offchain.storage.store import Store
 
-__all__ = ["Aggregator", "SettledRound"]
+__all__ = ["Aggregator", "Opened", "ReadyRound", "SettledRound"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,102 +53,152 @@ class SettledRound:
 
 
 @dataclass(frozen=True)
-class _Opened:
+class ReadyRound:
+    """The arguments of `settle` for a round, proofs included. Sent again, never made again."""
+
+    round: int
+    excluded: list[int]  # seats
+    arguments: tuple[Any, ...] = field(repr=False)
+    prove_seconds: float
+
+
+@dataclass(frozen=True)
+class Opened:
     """The payloads of a round, by row, and the seats of those that can't be used."""
 
     rows: list[Delivery]
     updates: npt.NDArray[np.int16] = field(repr=False)  # int16[rows, d]
     tails: list[tuple[int, ...]] = field(repr=False)
-    excluded: list[int]
+    missing: list[int]  # not on the store, which may change
+    bad: list[int]  # nothing that opens to the commitment, which won't change
+
+    @property
+    def excluded(self) -> list[int]:
+        return sorted([*self.missing, *self.bad])
 
 
 class Aggregator:
-    """Acts for `account` in one project."""
+    """Acts for `account` in one project.
 
-    def __init__(self, account: Any, project: Project, contracts: Any, store: Store, srs: Srs) -> None:
+    key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
+    recipients: the members' keys that aggregates are sealed to; without it they are open.
+    """
+
+    def __init__(
+        self,
+        account: Any,
+        project: Project,
+        contracts: Any,
+        store: Store,
+        srs: Srs,
+        key: SealingKey | None = None,
+        transact: Transact | None = None,
+        recipients: Callable[[], list[bytes]] | None = None,
+    ) -> None:
         self.account = account
         self.project = project
         self.store = store
         self.srs = srs
         self._policy = contract_at(getattr(contracts, project.terms.policy_terms.contract), project.terms.policy)
-        self._key = SealingKey.generate()
+        self._key = key or SealingKey.generate()
+        self._transact = transact or sending(account)
+        self._recipients = recipients
         self._proof: RoundProof | None = None  # the last one
         self._public: PublicRows | None = None  # after so many settled rounds that kept anything
         self._public_rounds = 0
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key."""
-        return self.project.escrow.accept(self._key.public, sender=self.account)
+        return self._transact(self.project.escrow.accept, self._key.public)
 
     def take_turn(self) -> Any:
         """Becomes the current aggregator, with a stake."""
         terms = self.project.terms
-        token_at(terms.token).approve(self.project.address, terms.aggregator_stake, sender=self.account)
-        return self.project.escrow.take_turn(sender=self.account)
+        allow(self._transact, self.account, terms.token, self.project.address, terms.aggregator_stake)
+        return self._transact(self.project.escrow.take_turn)
 
     def settle(self) -> SettledRound:
         """Settles the running round. Raises MarketError if more payloads are unusable than may be excluded: then void
         the round, or wait for them. And if the public rows are not to be had.
         """
         status = self.project.expect(Phase.SCORING)
-        opened = self._open_all(self.project.deliveries(status.round))
+        ready = self.make_ready(self.open_round(status.round), status.round, status.rate)
+        receipt = self._transact(self.project.escrow.settle, *ready.arguments)
+        (event,) = receipt.decode_logs(self.project.escrow.Settled)
+        return SettledRound(settlement_of(event), ready.excluded, ready.prove_seconds, receipt)
+
+    def open_round(self, round_: int) -> Opened:
+        """Whatever of a round's payloads is to be had now."""
+        return self._open_all(self.project.deliveries(round_))
+
+    def make_ready(self, opened: Opened, round_: int, rate: int) -> ReadyRound:
+        """Publishes the aggregate and proves the round, without what can't be used. Raises MarketError as `settle`."""
         rows, updates, excluded = opened.rows, opened.updates, opened.excluded
         if len(excluded) > self.project.terms.max_excluded:
             raise MarketError(
                 f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
             )
 
-        public = self._public_rows()
+        public = self.public_rows()
         gram = gram_matrix(updates, public.combinations if public else ())
-        outcome = self._decide(len(rows), gram, status.rate)
-        published = self._publish(updates, opened.tails, outcome.weights)
+        outcome = self._decide(len(rows), gram, rate)
+        published = self._publish(round_, updates, opened.tails, outcome.weights)
 
         started = time.perf_counter()
-        proof = self._prove(status.round, opened, gram, public)
+        proof = self._prove(round_, opened, gram, public)
         prove_seconds = time.perf_counter() - started
-        receipt = self.project.escrow.settle(
-            sum(1 << seat for seat in excluded), *proof.settle_arguments, published, sender=self.account
-        )
-        (event,) = receipt.decode_logs(self.project.escrow.Settled)
-        return SettledRound(settlement_of(event), excluded, prove_seconds, receipt)
+        mask = sum(1 << seat for seat in excluded)
+        return ReadyRound(round_, excluded, (mask, *proof.settle_arguments, published), prove_seconds)
+
+    def void(self, excluded: list[int]) -> Any:
+        """Gives the running round up, because more payloads are unusable than may be excluded."""
+        return self._transact(self.project.escrow.void, sum(1 << seat for seat in excluded))
+
+    def republish(self, settlement: Settlement) -> Any:
+        """Makes the aggregate of a settled round again from its payloads, and names the copy. Raises MarketError."""
+        combination = self._made_again(settlement)
+        content = Aggregate(combination.values, combination.tail)
+        return self._transact(self.project.escrow.republish, settlement.round, self._put(settlement.round, content))
 
     def withdraw(self) -> Any:
-        return self.project.escrow.withdraw(self.account, sender=self.account)
+        return self._transact(self.project.escrow.withdraw, self.account)
 
-    def _open_all(self, deliveries: list[Delivery]) -> _Opened:
+    def _open_all(self, deliveries: list[Delivery]) -> Opened:
         rows: list[Delivery] = []
         updates = np.empty((len(deliveries), self.project.terms.dimension), np.int16)
         tails: list[tuple[int, ...]] = []
-        excluded: list[int] = []
+        missing: list[int] = []
+        bad: list[int] = []
         with stage(f"Opening {len(deliveries)} payloads", len(deliveries)) as advance:
             for delivery in deliveries:
-                payload = self._open(delivery)
-                if payload is None:
-                    excluded.append(delivery.seat)
-                else:
+                try:
+                    payload = self._open(delivery)
                     updates[len(rows)] = payload.update
                     rows.append(delivery)
                     tails.append(payload.tail)
+                except (TooLarge, SealingError, PayloadError, UnusablePayload) as error:
+                    logger.warning("seat %d, round %d: %s", delivery.seat, delivery.round, error)
+                    bad.append(delivery.seat)
+                except StoreError as error:
+                    logger.warning("seat %d, round %d: %s", delivery.seat, delivery.round, error)
+                    missing.append(delivery.seat)
                 advance(1)
-        return _Opened(rows, updates[: len(rows)], tails, excluded)
+        return Opened(rows, updates[: len(rows)], tails, missing, bad)
 
-    def _open(self, delivery: Delivery) -> Payload | None:
-        """The payload that opens the delivered commitment, or None if there is no such thing on the store."""
+    def _open(self, delivery: Delivery) -> Payload:
+        """The payload that opens the delivered commitment. Raises the errors of store, sealing and payload, and
+        UnusablePayload.
+        """
         terms = self.project.terms
         size = payload_size(terms.dimension)
         envelope = Envelope(self.project.chain_id, self.project.address, delivery.round, delivery.trainer)
-        try:
-            sealed = self.store.get(delivery.cid, sealed_size(size))
-            payload = payload_from_bytes(self._key.open(sealed, envelope, size), terms.dimension, terms.bits)
-        except (StoreError, SealingError, PayloadError) as error:
-            logger.warning("seat %d, round %d: %s", delivery.seat, delivery.round, error)
-            return None
+        sealed = self.store.get(delivery.cid, sealed_size(size))
+        payload = payload_from_bytes(self._key.open(sealed, envelope, size), terms.dimension, terms.bits)
         if commit(self.srs, payload.update, payload.tail) != delivery.commitment:
-            logger.warning("seat %d, round %d: payload and commitment differ", delivery.seat, delivery.round)
-            return None
+            raise UnusablePayload("payload and commitment differ")
         return payload
 
-    def _public_rows(self) -> PublicRows | None:
+    def public_rows(self) -> PublicRows | None:
         """The running round's, or None if it has none. Raises MarketError if they are not to be had."""
         for settlement in self.project.public_settlements()[self._public_rounds :]:
             row = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
@@ -155,20 +207,22 @@ class Aggregator:
         return self._public
 
     def _aggregate_of(self, settlement: Settlement) -> Combination:
+        """From the store, or made again. Raises MarketError if it is not to be had."""
         try:
-            published = fetch_aggregate(self.project, self.store, self.srs, settlement)
+            published = fetch_aggregate(self.project, self.store, self.srs, settlement, self._key)
             return Combination(published.values, published.tail)
-        except (StoreError, PayloadError, FalseAggregate) as error:
+        except UNUSABLE as error:
             logger.warning("aggregate of round %d: %s", settlement.round, error)
-            deliveries = self.project.deliveries(settlement.round)
-            again = self._open_all([delivery for delivery in deliveries if delivery.seat in settlement.seats])
-            if again.excluded:
-                raise MarketError(
-                    f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads"
-                ) from error
-            return Combination(*aggregate(again.updates, again.tails, settlement.weights))
+            return self._made_again(settlement)
 
-    def _prove(self, round_: int, opened: _Opened, gram: list[int], public: PublicRows | None = None) -> RoundProof:
+    def _made_again(self, settlement: Settlement) -> Combination:
+        deliveries = self.project.deliveries(settlement.round)
+        again = self._open_all([delivery for delivery in deliveries if delivery.seat in settlement.seats])
+        if again.excluded:
+            raise MarketError(f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads")
+        return Combination(*aggregate(again.updates, again.tails, settlement.weights))
+
+    def _prove(self, round_: int, opened: Opened, gram: list[int], public: PublicRows | None = None) -> RoundProof:
         """The round's proof: made once for the same rows, since each further one would open the updates further."""
         context = self.project.context(round_, str(self.account.address))
         commitments = tuple(delivery.commitment for delivery in opened.rows)
@@ -198,7 +252,16 @@ class Aggregator:
             raise MarketError("the policy contract decides otherwise than this package")
         return outcome
 
-    def _publish(self, updates: npt.NDArray[np.int16], tails: list[tuple[int, ...]], weights: list[int]) -> bytes:
+    def _publish(
+        self, round_: int, updates: npt.NDArray[np.int16], tails: list[tuple[int, ...]], weights: list[int]
+    ) -> bytes:
         with stage("Publishing the aggregate"):
-            values, tail = aggregate(updates, tails, weights)
-            return self.store.put(aggregate_to_bytes(Aggregate(values, tail))).digest
+            return self._put(round_, Aggregate(*aggregate(updates, tails, weights)))
+
+    def _put(self, round_: int, content: Aggregate) -> bytes:
+        """Puts an aggregate on the store, sealed if there are recipients; the digest of its CID."""
+        data = aggregate_to_bytes(content)
+        if self._recipients is not None:
+            place = Place(self.project.chain_id, self.project.address, What.AGGREGATE, round_)
+            data = seal_to_members(data, self._recipients(), place)
+        return self.store.put(data).digest

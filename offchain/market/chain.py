@@ -5,11 +5,14 @@ None of them is asked whether it is a proxy of something else: their interfaces 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ape import Contract
 
-__all__ = ["contract_at", "deploy_contract", "token_at"]
+__all__ = ["Transact", "allow", "contract_at", "deploy_contract", "sending", "token_at"]
+
+Transact = Callable[..., Any]  # of a contract's method and its arguments: sends it, and returns Ape's receipt
 
 _ADDRESS, _AMOUNT = {"name": "account", "type": "address"}, {"name": "amount", "type": "uint256"}
 _TOKEN = [
@@ -19,6 +22,13 @@ _TOKEN = [
         "stateMutability": "nonpayable",
         "inputs": [_ADDRESS, _AMOUNT],
         "outputs": [{"name": "", "type": "bool"}],
+    },
+    {
+        "type": "function",
+        "name": "allowance",
+        "stateMutability": "view",
+        "inputs": [{"name": "owner", "type": "address"}, {"name": "spender", "type": "address"}],
+        "outputs": [_AMOUNT],
     },
     {
         "type": "function",
@@ -36,8 +46,20 @@ def contract_at(container: Any, address: str) -> Any:
 
 
 def token_at(address: str) -> Any:
-    """A reward token (EIP-20), with the few calls that parties make themselves: `approve` and `balanceOf`."""
+    """A reward token (EIP-20), with the few calls that parties make themselves."""
     return Contract(address, abi=_TOKEN, detect_proxy=False)
+
+
+def allow(transact: Transact, account: Any, token: str, spender: str, amount: int) -> None:
+    """Lets `spender` pull an amount of a token, unless it may already."""
+    contract = token_at(token)
+    if int(contract.allowance(account, spender)) < amount:
+        transact(contract.approve, spender, amount)
+
+
+def sending(account: Any) -> Transact:
+    """Sends from an account as Ape does. A program that runs for weeks has a `Sender` instead."""
+    return lambda method, *arguments: method(*arguments, sender=account)
 
 
 def deploy_contract(account: Any, container: Any, *arguments: Any) -> Any:

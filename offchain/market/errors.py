@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["FalseAggregate", "MarketError"]
+__all__ = [
+    "FalseAggregate",
+    "JournalError",
+    "MarketError",
+    "Reverted",
+    "SettingsError",
+    "UntrustedCode",
+    "UnusablePayload",
+]
 
 
 class MarketError(Exception):
@@ -11,3 +19,23 @@ class MarketError(Exception):
 
 class FalseAggregate(MarketError):
     """A published aggregate that is not the one the contract has a commitment to."""
+
+
+class UnusablePayload(MarketError):
+    """A payload that doesn't open the commitment that it was delivered with."""
+
+
+class Reverted(MarketError):
+    """A call that the contract refuses, or has refused."""
+
+
+class JournalError(MarketError):
+    """A state folder that can't be used, or holds another program's state."""
+
+
+class SettingsError(MarketError):
+    """A setting that is missing, unknown or out of range."""
+
+
+class UntrustedCode(MarketError):
+    """A contract whose code is not the one that this package was built with."""

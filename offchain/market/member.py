@@ -3,6 +3,10 @@
 Each settled round the contract forms the commitment to the aggregate, sum_i k_i C_i, from the commitments that it has
 verified. A member takes the published aggregate from the store, commits to it itself, and refuses it unless the two are
 equal.
+
+Aggregates, and the model that training starts from, may be sealed to the members (`storage/members.py`) or open; the
+bytes tell. Who names another copy of an aggregate, or a grant of the initial model's key, need not be believed: what
+opens is checked.
 """
 
 from __future__ import annotations
@@ -11,10 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.market.errors import FalseAggregate
-from offchain.market.project import Project, Settlement
+from offchain.market.project import Point, Project, Settlement
 from offchain.proving.commitment import commit_integers
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import apply
+from offchain.storage.errors import PayloadError, SealingError, StoreError
+from offchain.storage.members import (
+    Place,
+    What,
+    grant_size,
+    is_sealed_model,
+    open_as_member,
+    open_grant,
+    open_model,
+    sealed_model_size,
+    sealed_to_members_size,
+)
 from offchain.storage.payload import (
     Aggregate,
     aggregate_from_bytes,
@@ -22,41 +38,107 @@ from offchain.storage.payload import (
     model_from_bytes,
     model_size,
 )
+from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
 
-__all__ = ["ModelCopy", "fetch_aggregate"]
+__all__ = ["UNUSABLE", "ModelCopy", "fetch_aggregate", "fetch_initial_model", "fetch_model_key"]
+
+UNUSABLE = (StoreError, SealingError, PayloadError, FalseAggregate)  # what is wrong with others' contents
 
 
-def fetch_aggregate(project: Project, store: Store, srs: Srs, settlement: Settlement) -> Aggregate:
-    """The aggregate of a settled round of the project, from the store. Raises FalseAggregate if it does not open the
-    commitment that the contract formed, and the store's and payload's errors.
+def fetch_aggregate(
+    project: Project, store: Store, srs: Srs, settlement: Settlement, key: SealingKey | None = None
+) -> Aggregate:
+    """The aggregate of a settled round of the project, from the first of its copies that is to be had. Raises
+    FalseAggregate if it does not open the commitment that the contract formed, and the errors of store, payload and
+    sealing; with several copies, the last one's.
     """
+    *others, last = [settlement.cid, *project.copies(settlement.round)]
+    for cid in others:
+        try:
+            return _fetch_aggregate(project, store, srs, settlement, key, cid)
+        except UNUSABLE:
+            continue
+    return _fetch_aggregate(project, store, srs, settlement, key, last)
+
+
+def _fetch_aggregate(
+    project: Project, store: Store, srs: Srs, settlement: Settlement, key: SealingKey | None, cid: bytes
+) -> Aggregate:
     dimension = project.terms.dimension
-    aggregate = aggregate_from_bytes(store.get(settlement.cid, aggregate_size(dimension)), dimension)
+    size = aggregate_size(dimension)
+    content = store.get(cid, sealed_to_members_size(size))
+    if int.from_bytes(content[:8], "little") > len(content):  # no length of a safetensors header, so it is sealed
+        place = Place(project.chain_id, project.address, What.AGGREGATE, settlement.round)
+        content = open_as_member(content, _needed(key), place, size)
+    aggregate = aggregate_from_bytes(content, dimension)
     if commit_integers(srs, aggregate.values, aggregate.tail) != settlement.aggregate:
         raise FalseAggregate(f"the aggregate of round {settlement.round} is not the one that was settled")
     return aggregate
 
 
-class ModelCopy:
-    """The model after the first `rounds` settled rounds: float64[d] in `vector`."""
+def fetch_model_key(project: Project, store: Store, key: SealingKey) -> bytes:
+    """The key of the sealed initial model, from the newest grant that opens. Raises SealingError if none does."""
+    place = Place(project.chain_id, project.address, What.MODEL)
+    for cid in reversed(project.grants()):
+        try:
+            return open_grant(store.get(cid, grant_size()), key, place)
+        except (StoreError, SealingError):
+            continue
+    raise SealingError("the initial model's key was not granted to this member, or the grant is not to be had")
 
-    def __init__(self, project: Project, store: Store, srs: Srs) -> None:
+
+def fetch_initial_model(project: Project, store: Store, key: SealingKey | None = None) -> npt.NDArray[np.float64]:
+    """float64[d]. Raises the errors of store, payload and sealing."""
+    dimension = project.terms.dimension
+    size = model_size(dimension)
+    content = store.get(project.terms.model, sealed_model_size(size))
+    if is_sealed_model(content[:8]):
+        content = open_model(content, fetch_model_key(project, store, _needed(key)), size)
+    return model_from_bytes(content, dimension)
+
+
+def _needed(key: SealingKey | None) -> SealingKey:
+    if key is None:
+        raise SealingError("the content is sealed to members, and there is no key")
+    return key
+
+
+class ModelCopy:
+    """The model after the first `rounds` settled rounds: float64[d] in `vector`.
+
+    vector, applied: a copy that was kept, and the commitments to the aggregates in it. Without them the copy begins
+    with the initial model.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        store: Store,
+        srs: Srs,
+        key: SealingKey | None = None,
+        vector: npt.NDArray[np.float64] | None = None,
+        applied: list[Point] | None = None,
+    ) -> None:
         self._project = project
         self._store = store
         self._srs = srs
-        dimension = project.terms.dimension
-        self.vector: npt.NDArray[np.float64] = model_from_bytes(
-            store.get(project.terms.model, model_size(dimension)), dimension
-        )
-        self.rounds = 0
+        self._key = key
+        self.applied = list(applied or [])
+        self.rounds = len(self.applied)
+        self.vector = fetch_initial_model(project, store, key) if vector is None else vector
 
     def follow(self) -> None:
-        """Applies every aggregate settled since. Raises FalseAggregate, or the store's and payload's errors, and stays
-        at the last good model.
+        """Applies every aggregate settled since. Raises one of UNUSABLE, and stays at the last good model.
+
+        If the chain has settled other aggregates than those applied, the copy begins anew.
         """
-        for settlement in self._project.settlements()[self.rounds :]:
+        settlements = self._project.settlements()
+        if [s.aggregate for s in settlements[: self.rounds]] != self.applied[: self.rounds]:
+            self.vector, self.rounds = fetch_initial_model(self._project, self._store, self._key), 0
+        for settlement in settlements[self.rounds :]:
             if settlement.total_weight:
-                aggregate = fetch_aggregate(self._project, self._store, self._srs, settlement)
+                aggregate = fetch_aggregate(self._project, self._store, self._srs, settlement, self._key)
                 self.vector = apply(self.vector, self._project.terms.quantum, aggregate.values, settlement.total_weight)
+            self.applied[self.rounds :] = [settlement.aggregate]
             self.rounds += 1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import contract_at, token_at
+from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.project import Project
 from offchain.market.terms import ProjectTerms
 from offchain.storage.payload import model_to_bytes, task_to_bytes
@@ -17,13 +17,16 @@ __all__ = ["Owner"]
 
 
 class Owner:
-    """Acts for `account` through a registry."""
+    """Acts for `account` through a registry. transact: how calls are sent, instead of as Ape does."""
 
-    def __init__(self, account: Any, contracts: Any, registry: Any, store: Store) -> None:
+    def __init__(
+        self, account: Any, contracts: Any, registry: Any, store: Store, transact: Transact | None = None
+    ) -> None:
         self.account = account
         self.contracts = contracts
         self.registry = registry
         self.store = store
+        self._transact = transact or sending(account)
 
     def publish(self, description: dict[str, Any], model: npt.NDArray[np.float64]) -> tuple[bytes, bytes]:
         """Puts the task's description and the initial model on the store; the digests go into the terms."""
@@ -33,13 +36,13 @@ class Owner:
     def create(self, terms: ProjectTerms, nonce: int = 0) -> Project:
         """Approves the project's address, which commits to these terms, for its funds, and creates it."""
         address = self.registry.address_of(self.account, terms.as_struct(), nonce)
-        token_at(terms.token).approve(address, terms.funds, sender=self.account)
-        receipt = self.registry.create(terms.as_struct(), nonce, sender=self.account)
+        allow(self._transact, self.account, terms.token, address, terms.funds)
+        receipt = self._transact(self.registry.create, terms.as_struct(), nonce)
         return Project(contract_at(self.contracts.Escrow, address), since=receipt.block_number)
 
     def confirm(self, project: Project) -> Any:
         """The last aggregate is to be had: ends the handover."""
-        return project.escrow.confirm(sender=self.account)
+        return self._transact(project.escrow.confirm)
 
     def withdraw(self, project: Project) -> Any:
-        return project.escrow.withdraw(self.account, sender=self.account)
+        return self._transact(project.escrow.withdraw, self.account)

@@ -5,7 +5,7 @@ Everything here is read from the chain; nothing is believed because somebody sai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -14,9 +14,10 @@ from eth_abi import encode
 from eth_utils import keccak
 
 from offchain.market.errors import MarketError
+from offchain.market.follow import Follower
 from offchain.market.terms import ProjectTerms
 
-__all__ = ["Delivery", "Phase", "Point", "Project", "Settlement", "Status"]
+__all__ = ["Account", "Delivery", "Look", "Phase", "Point", "Project", "Settlement", "Status", "settlement_of"]
 
 Point = tuple[int, int]  # EVM encoding; (0, 0) is the identity
 
@@ -40,11 +41,55 @@ class Status:
     phase: Phase
     deadline: int  # seconds since 1970; 0 if the phase has none
     round: int
-    current: str  # aggregator in turn
+    current: str | None  # aggregator in turn
+    in_scoring: bool  # the round was vacated after it had reached scoring
+    accepted: int  # masks over the listed aggregators
+    spent: int
     active: int  # masks over seats
     submitted: int
     delivered: int
     rate: int  # in 2^-32
+
+    def at(self, now: int, terms: ProjectTerms) -> Status:
+        """As it is once the clock stands at `now`, if nothing else happens: deadlines open the next phase."""
+        if self.phase == Phase.COLLECTING and now > self.deadline:
+            if self.submitted.bit_count() < terms.min_rows:
+                return replace(self, phase=Phase.FAILED, deadline=0)
+            return replace(self, phase=Phase.DELIVERING, deadline=self.deadline + terms.deliver_window).at(now, terms)
+        if self.phase == Phase.DELIVERING and now > self.deadline:
+            if self.delivered.bit_count() < terms.min_rows:
+                return replace(self, phase=Phase.FAILED, deadline=0)
+            return replace(self, phase=Phase.SCORING, deadline=self.deadline + terms.score_window)
+        return self
+
+
+@dataclass(frozen=True)
+class Look:
+    """A project at one block, `depth` below the head."""
+
+    block: int
+    now: int  # seconds since 1970, by which deadlines are judged
+    status: Status
+    enrol_by: int
+
+    @property
+    def may_enrol(self) -> bool:
+        """By the clock and the phase; whether a seat is free is another question."""
+        s = self.status
+        return s.phase in (Phase.ACCEPTING, Phase.ENROLLING) and s.current is not None and self.now <= self.enrol_by
+
+    @property
+    def is_overdue(self) -> bool:
+        return 0 < self.status.deadline < self.now
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a party has in a project."""
+
+    due: int  # token units that it may withdraw
+    seat: int | None
+    parts: int  # at stake
 
 
 @dataclass(frozen=True)
@@ -81,11 +126,12 @@ class Settlement:
 
 
 class Project:
-    """One escrow. Blocks before `since` are not searched for its events."""
+    """One escrow. Blocks before `since` are not searched for its events, nor those less than `depth` below the head."""
 
-    def __init__(self, escrow: Any, since: int = 0) -> None:
+    def __init__(self, escrow: Any, since: int = 0, depth: int = 0) -> None:
         self.escrow = escrow
         self.since = since
+        self.follower = Follower(escrow, since, depth)
 
     @property
     def address(self) -> str:
@@ -100,9 +146,39 @@ class Project:
     def chain_id(self) -> int:
         return int(self.escrow.provider.chain_id)
 
-    def status(self) -> Status:
-        s = self.escrow.status()
-        return Status(Phase(s.phase), s.deadline, s.round, str(s.current), s.active, s.submitted, s.delivered, s.rate)
+    def look(self) -> Look | None:
+        """The project `depth` blocks below the head; None as long as it wasn't created there."""
+        block = self.follower.follow()
+        created = self.follower.events("Created")
+        if not created:
+            return None
+        now = self.follower.now(block)
+        status = self.status(block.number).at(now, self.terms)
+        accept_by, enrol_by = int(created[0].accept_by), int(created[0].enrol_by)
+        if status.phase == Phase.ACCEPTING and status.current is not None and now > accept_by:
+            status = replace(status, deadline=enrol_by)
+        return Look(block.number, now, status, enrol_by)
+
+    def status(self, block: int | str = "latest") -> Status:
+        s = self.escrow.status(block_id=block)
+        current = str(s.current) if int(str(s.current), 16) else None
+        return Status(
+            Phase(s.phase),
+            s.deadline,
+            s.round,
+            current,
+            s.in_scoring,
+            s.accepted,
+            s.spent,
+            s.active,
+            s.submitted,
+            s.delivered,
+            s.rate,
+        )
+
+    def account(self, address: str, block: int | str = "latest") -> Account:
+        a = self.escrow.account_of(address, block_id=block)
+        return Account(int(a.due), int(a.seat) - 1 if a.seat else None, int(a.parts))
 
     def expect(self, phase: Phase) -> Status:
         """The status, in this phase; raises MarketError in any other."""
@@ -115,6 +191,26 @@ class Project:
         """Of the aggregators that have accepted, in the order of the terms."""
         keys = (bytes(self.escrow.sealing_keys(a)) for a in self.terms.aggregators)
         return [key for key in keys if any(key)]
+
+    def member_keys(self) -> list[bytes]:
+        """Of the aggregators that have accepted and of the trainers, in the order in which they joined; each once."""
+        joined = [*self._events("Accepted"), *self._events("Enrolled")]
+        return list(dict.fromkeys(bytes(event.key) for event in joined))
+
+    def grants(self) -> list[bytes]:
+        """Digests of the CIDs at which grants of the initial model's key were named, oldest first."""
+        return [bytes(event.cid) for event in self._events("Released")]
+
+    def copies(self, round_: int) -> list[bytes]:
+        """Digests of the CIDs at which further copies of a settled round's aggregate were named."""
+        return [bytes(event.cid) for event in self._events("Republished") if event.round == round_]
+
+    def has_submitted(self, round_: int, trainer: str, digest: bytes) -> bool:
+        """Whether a trainer has submitted this hash in a round."""
+        return any(
+            event.round == round_ and str(event.trainer) == trainer and bytes(event.hash) == digest
+            for event in self._events("Submitted")
+        )
 
     def context(self, round_: int, aggregator: str) -> bytes:
         """What a round's proof is bound to: keccak(abi.encode(chain id, escrow, round, aggregator))."""
@@ -149,8 +245,8 @@ class Project:
         return [settlement for settlement in self.settlements() if settlement.aggregate != (0, 0)]
 
     def _events(self, name: str) -> list[Any]:
-        head = self.escrow.provider.get_block("latest").number
-        return list(getattr(self.escrow, name).range(self.since, head + 1))
+        self.follower.follow()
+        return self.follower.events(name)
 
 
 def settlement_of(event: Any) -> Settlement:

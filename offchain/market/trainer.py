@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offchain.market.chain import token_at
+from offchain.market.chain import Transact, allow, sending
 from offchain.market.errors import MarketError
 from offchain.market.member import ModelCopy
 from offchain.market.project import Phase, Point, Project
@@ -41,16 +41,20 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a trainer has submitted in a round and not delivered yet."""
+    """What a trainer commits to in a round. `sealed` has the update and the tail: nothing else keeps them."""
 
     round: int
     commitment: Point
     sealed: bytes = field(repr=False)
+    residual: npt.NDArray[np.float64] = field(repr=False)  # float64[d]: what the update leaves to say
     clipped: int  # entries of the update that were clipped
 
 
 class Trainer:
-    """Acts for `account`, with a task and the account's own data. To behave otherwise, override `local_update`."""
+    """Acts for `account`, with a task and the account's own data. To behave otherwise, override `local_update`.
+
+    key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
+    """
 
     role = "honest"
 
@@ -64,6 +68,8 @@ class Trainer:
         data: Samples,
         schedule: Schedule,
         seed: int,
+        key: SealingKey | None = None,
+        transact: Transact | None = None,
     ) -> None:
         self.account = account
         self.project = project
@@ -73,18 +79,30 @@ class Trainer:
         self.data = data
         self.schedule = schedule
         self.seed = seed
-        self.copy = ModelCopy(project, store, srs)
         self.prepared: Prepared | None = None
-        self._key = SealingKey.generate()
-        self._residual = zero_residual(project.terms.dimension)
+        self._copy: ModelCopy | None = None
+        self._key = key or SealingKey.generate()
+        self._transact = transact or sending(account)
+        self.residual = zero_residual(project.terms.dimension)
+
+    @property
+    def copy(self) -> ModelCopy:
+        """Of the model. Raises one of `member.UNUSABLE` if the initial model is not to be had yet."""
+        if self._copy is None:
+            self._copy = ModelCopy(self.project, self.store, self.srs, self._key)
+        return self._copy
+
+    @copy.setter
+    def copy(self, copy: ModelCopy) -> None:
+        self._copy = copy
 
     def enrol(self) -> Any:
         """Takes a seat with a stake. Raises SealingError if nothing could be sealed to one of the aggregators."""
         for key in self.project.sealing_keys():
             check_public_key(key)
         terms = self.project.terms
-        token_at(terms.token).approve(self.project.address, terms.trainer_stake, sender=self.account)
-        return self.project.escrow.enrol(self._key.public, sender=self.account)
+        allow(self._transact, self.account, terms.token, self.project.address, terms.trainer_stake)
+        return self._transact(self.project.escrow.enrol, self._key.public)
 
     def local_update(self, learning_rate: float, round_: int) -> npt.NDArray[np.float64]:
         """float64[d]: the local model after training minus the global one."""
@@ -98,31 +116,46 @@ class Trainer:
             seed=self.seed + round_,
         )
 
+    def prepare(self, round_: int, rate: int) -> Prepared:
+        """Trains from the copy as it is, and commits to the update. rate: of the round, in 2^-32. Changes nothing."""
+        terms = self.project.terms
+        update = self.local_update(rate / FIXED_ONE, round_)
+        quantised = quantise(update, self.residual, terms.quantum, terms.bits)
+        tail = tuple(random_tail())  # fresh for every update: a tail hides only one
+        sealed = seal(
+            payload_to_bytes(Payload(quantised.values, tail)),
+            self.project.sealing_keys(),
+            Envelope(self.project.chain_id, self.project.address, round_, str(self.account.address)),
+        )
+        commitment = commit(self.srs, quantised.values, tail)
+        return Prepared(round_, commitment, sealed, quantised.residual, quantised.clipped)
+
     def submit(self) -> Any:
         """Trains from the newest global model and submits the hash of the commitment to the update."""
         status = self.project.expect(Phase.COLLECTING)
         self.copy.follow()
-        terms = self.project.terms
-        update = self.local_update(status.rate / FIXED_ONE, status.round)
-        quantised = quantise(update, self._residual, terms.quantum, terms.bits)
-        tail = tuple(random_tail())  # fresh for every update: a tail hides only one
-        commitment = commit(self.srs, quantised.values, tail)
-        sealed = seal(
-            payload_to_bytes(Payload(quantised.values, tail)),
-            self.project.sealing_keys(),
-            Envelope(self.project.chain_id, self.project.address, status.round, str(self.account.address)),
-        )
-        digest = self.project.submission_hash(status.round, str(self.account.address), commitment)
-        receipt = self.project.escrow.submit(digest, sender=self.account)
-        self.prepared = Prepared(status.round, commitment, sealed, quantised.clipped)
-        self._residual = quantised.residual
+        prepared = self.prepare(status.round, status.rate)
+        receipt = self.submit_prepared(prepared)
+        self.prepared, self.residual = prepared, prepared.residual
         return receipt
+
+    def submit_prepared(self, prepared: Prepared) -> Any:
+        """Submits the hash of a commitment."""
+        return self._transact(self.project.escrow.submit, self.hash_of(prepared))
+
+    def hash_of(self, prepared: Prepared) -> bytes:
+        """What is submitted of a commitment."""
+        return self.project.submission_hash(prepared.round, str(self.account.address), prepared.commitment)
 
     def deliver(self) -> Any:
         """Reveals the commitment and where the payload will be."""
         status = self.project.expect(Phase.DELIVERING)
-        prepared = self._prepared(status.round)
-        return self.project.escrow.deliver(prepared.commitment, cid_of(prepared.sealed).digest, sender=self.account)
+        return self.deliver_prepared(self._prepared(status.round))
+
+    def deliver_prepared(self, prepared: Prepared) -> Any:
+        """Reveals a commitment that was submitted."""
+        cid = cid_of(prepared.sealed).digest
+        return self._transact(self.project.escrow.deliver, prepared.commitment, cid)
 
     def publish(self) -> None:
         """Puts the payload on the store. Not before scoring: until then others could still use what it tells."""
@@ -130,7 +163,7 @@ class Trainer:
         self.store.put(self._prepared(status.round).sealed)
 
     def withdraw(self) -> Any:
-        return self.project.escrow.withdraw(self.account, sender=self.account)
+        return self._transact(self.project.escrow.withdraw, self.account)
 
     def _prepared(self, round_: int) -> Prepared:
         if self.prepared is None or self.prepared.round != round_:

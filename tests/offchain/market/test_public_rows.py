@@ -15,6 +15,7 @@ import pytest
 from offchain.bench.gas import Synthetic
 from offchain.market.aggregator import Aggregator
 from offchain.market.errors import MarketError
+from offchain.market.project import Delivery
 from offchain.market.public_rows import PublicRow, after
 from offchain.market.terms import ProjectTerms
 from offchain.market.trainer import Schedule
@@ -25,7 +26,7 @@ from offchain.scoring.policy import ONE, Outcome, PolicyTerms
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.errors import NotFound
-from offchain.storage.payload import Aggregate, aggregate_to_bytes
+from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes
 from offchain.training.registry import make_task
 from offchain.training.vector import dimension
 from tests.escrow_driver import outcome_bytes
@@ -106,12 +107,12 @@ def told(project: Any, public_play: Play) -> Any:
 def fresh_aggregator(public_play: Play) -> Any:
     """What parties remember is put back after each test, as the chain is."""
     aggregator, weights = public_play.aggregator, public_play.aggregator.weights
-    remembered = [(t.prepared, t._residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
+    remembered = [(t.prepared, t.residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
     yield
     aggregator.weights, aggregator.asked, aggregator._proof = weights, [], None
     aggregator._public, aggregator._public_rounds = None, 0
     for trainer, (prepared, residual, vector, rounds) in zip(public_play.trainers, remembered, strict=True):
-        trainer.prepared, trainer._residual = prepared, residual
+        trainer.prepared, trainer.residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds
 
 
@@ -194,7 +195,13 @@ def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
     second = to_second(public_play, told)
     withhold(second, monkeypatch, "nothing")
     opens = second.aggregator._open
-    monkeypatch.setattr(second.aggregator, "_open", lambda delivery: None if delivery.round == 0 else opens(delivery))
+
+    def open_later(delivery: Delivery) -> Payload:
+        if delivery.round == 0:
+            raise NotFound("gone")
+        return opens(delivery)
+
+    monkeypatch.setattr(second.aggregator, "_open", open_later)
     with pytest.raises(MarketError, match="aggregate of round 0 is not to be had"):
         second.aggregator.settle()
     assert second.project.status().round == 1

@@ -45,8 +45,8 @@ def test_submit__quantisation_error__is_carried_to_the_next_round(play: Play) ->
     trainer = play.trainers[0]
     update = trainer.local_update(0.1, 0)
     trainer.submit()
-    np.testing.assert_allclose(trainer._residual, update - np.rint(update), atol=1e-9)  # the quantum is 1
-    assert np.abs(trainer._residual).max() <= 0.5
+    np.testing.assert_allclose(trainer.residual, update - np.rint(update), atol=1e-9)  # the quantum is 1
+    assert np.abs(trainer.residual).max() <= 0.5
 
 
 def test_prepared__in_a_log__shows_no_payload(play: Play) -> None:

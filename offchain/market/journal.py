@@ -1,0 +1,159 @@
+"""What a program must not lose: one folder for each project and role, which only its owner can read.
+
+    folder/lock            held by the program that uses the folder: two never act from one state
+    folder/journal.sqlite  facts and transactions; SQLite, every commit flushed to disk (synchronous = FULL)
+    folder/NAME            vectors and sealed bytes: files that appear whole or not at all
+
+Write-ahead: what an irrevocable step needs afterwards is here before the step is taken. A program may be killed between
+any two writes. It then finds the state before or after the write, and takes up its work from what the journal and the
+chain say.
+
+Everything is written with mode 600 in a folder of mode 700, secrets or not. A folder belongs to one project, account
+and chain (`claim`), and is refused to any other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from offchain.market.errors import JournalError
+from offchain.storage.files import written_whole
+
+__all__ = ["Attempt", "Journal"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS attempts (
+    nonce INTEGER NOT NULL, hash TEXT PRIMARY KEY, purpose TEXT NOT NULL, raw BLOB NOT NULL,
+    call TEXT NOT NULL, max_fee INTEGER NOT NULL, tip INTEGER NOT NULL, made REAL NOT NULL, over INTEGER NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A signed transaction. Attempts of one nonce are one call at rising fees: one takes effect at most."""
+
+    nonce: int
+    hash: str
+    purpose: str
+    raw: bytes = field(repr=False)
+    call: dict[str, Any] = field(repr=False)  # to, data, gas
+    max_fee: int  # wei
+    tip: int  # wei
+    made: float  # seconds since 1970
+
+
+class Journal:
+    """The state in `folder`, which is made if it doesn't exist. Raises JournalError if another program uses it, or
+    others can read it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.stat().st_mode & 0o077:
+                raise JournalError(f"{folder} can be used by others: make it mode 700")
+            self._lock = _locked(folder / "lock")
+            database = folder / "journal.sqlite"
+            os.close(os.open(database, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise JournalError(f"{folder}: {error.strerror or error}") from None
+        self._database = sqlite3.connect(database, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise JournalError(f"{database}: {error}") from None
+
+    def close(self) -> None:
+        self._database.close()
+        self._lock.close()
+
+    def claim(self, **identity: str | int) -> None:
+        """Says whose state this is, for good. Raises JournalError if it is another's."""
+        known = self.fact("identity")
+        if known is None:
+            self.set_fact("identity", identity)
+        elif known != identity:
+            differing = ", ".join(f"{name} {known.get(name)}" for name in identity if known.get(name) != identity[name])
+            raise JournalError(f"{self.folder} is the state of another program: {differing}")
+
+    # --- facts: small things, as JSON
+
+    def fact(self, name: str) -> Any:
+        """None if it was never set."""
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_fact(self, name: str, value: Any) -> None:
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    # --- files: long things
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def write(self, name: str, content: bytes) -> None:
+        with written_whole(self.path(name)) as file:
+            file.write(content)
+
+    def read(self, name: str) -> bytes | None:
+        """None if there is no such file."""
+        try:
+            return self.path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            self.path(name).unlink()
+
+    # --- transactions
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (
+                attempt.nonce,
+                attempt.hash,
+                attempt.purpose,
+                attempt.raw,
+                json.dumps(attempt.call),
+                attempt.max_fee,
+                attempt.tip,
+                attempt.made,
+            ),
+        )
+
+    def open_attempts(self) -> list[Attempt]:
+        """Those whose outcome isn't known, oldest first: of one nonce, since a sender has one call under way."""
+        rows = self._database.execute(
+            "SELECT nonce, hash, purpose, raw, call, max_fee, tip, made FROM attempts WHERE over = 0 ORDER BY rowid"
+        )
+        return [
+            Attempt(nonce, hash_, purpose, raw, json.loads(call), max_fee, tip, made)
+            for nonce, hash_, purpose, raw, call, max_fee, tip, made in rows
+        ]
+
+    def end_attempts(self, nonce: int) -> None:
+        """The outcome is known. Their signed bytes are of no more use."""
+        self._database.execute("UPDATE attempts SET over = 1, raw = x'', call = '{}' WHERE nonce = ?", (nonce,))
+
+
+def _locked(path: Path) -> IO[bytes]:
+    file = os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise JournalError(f"another program is using {path.parent}") from None
+    return file

@@ -1,0 +1,65 @@
+"""Settings from a file and flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offchain.market.errors import SettingsError
+from offchain.market.settings import AggregatorSettings, OwnerSettings, TrainerSettings, load
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "settings.toml"
+    file.write_text(text)
+    return file
+
+
+def test_load__file_and_flags__flags_go_first(tmp_path: Path) -> None:
+    file = written(tmp_path, 'project = "0x1"\npoll = 2\nseed = 5\nshare = [2, 6]\n')
+    settings = load(TrainerSettings, file, {"project": "0x2", "seed": None, "store": ()})
+    assert (settings.project, settings.poll, settings.seed, settings.share) == ("0x2", 2.0, 5, (2, 6))
+
+
+def test_load__paths_in_a_file__are_relative_to_it(tmp_path: Path) -> None:
+    file = written(
+        tmp_path, 'state = "mine"\npath = "/data.csv"\nstore = ["blocks", "folder:b", "http://h:1", "/ip4/1"]\n'
+    )
+    settings = load(TrainerSettings, file, {})
+    assert settings.state == str(tmp_path / "mine")
+    assert settings.path == "/data.csv"
+    assert settings.store == (f"folder:{tmp_path}/blocks", f"folder:{tmp_path}/b", "http://h:1", "/ip4/1")
+
+
+def test_load__no_file__defaults() -> None:
+    assert load(AggregatorSettings, None, {"project": "0x1"}) == AggregatorSettings(project="0x1")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("sede = 5", "no setting sede; there are: accept_unknown_policy, depth"),
+        ('seed = "5"', "seed: int expected, not '5'"),
+        ("seed = true", "seed: int expected, not True"),
+        ("store = []", "store: name one at least"),
+        ("depth = 100000", "depth: -1 to 10000"),
+        ("poll = 0", "poll: 0.05 to 3600"),
+        ("share = [7, 6]", "share: the number of a share"),
+        ("seed = ", "isn't TOML"),
+    ],
+)
+def test_load__wrong__says_what(tmp_path: Path, text: str, error: str) -> None:
+    with pytest.raises(SettingsError, match=error.replace("[", r"\[")):
+        load(TrainerSettings, written(tmp_path, text), {})
+
+
+def test_load__file_is_missing__says_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can't read"):
+        load(TrainerSettings, tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(("value", "kept"), [("10", "10"), (10, "10")])
+def test_load__amount__integer_or_text(value: Any, kept: str) -> None:
+    assert load(OwnerSettings, None, {"round_reward": value}).round_reward == kept
