@@ -1,0 +1,109 @@
+"""Everything that happened in a project, in order, from the chain's logs; and the proofs, from the transactions.
+
+Proofs are in no event: they are arguments of `settle`, in the data of the transaction that called it. If an account
+that is a contract sent it, the call stands somewhere within that data, so it is looked for by its selector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils import keccak
+
+from offchain.market.audit.finding import must
+from offchain.market.project import Point, Project
+from offchain.proving.range_transcript import RangeProof
+from offchain.proving.transcript import GramProof
+
+__all__ = ["Entry", "SettleCall", "read_history", "read_settle_call"]
+
+PAGE = 10_000  # blocks in one question: more is what public nodes refuse
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of the escrow."""
+
+    name: str
+    values: Mapping[str, Any]  # addresses as checksummed text, byte strings as bytes, lists as lists
+    block: int
+    time: int  # of the block, seconds since 1970
+    transaction: str
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+@dataclass(frozen=True)
+class SettleCall:
+    """The arguments of `settle`."""
+
+    excluded: int
+    commitments: tuple[Point, ...]
+    gram: tuple[int, ...]
+    gram_proof: GramProof
+    range_proof: RangeProof
+    hints: tuple[int, int]
+    cid: bytes
+
+
+def read_history(project: Project, head: int) -> list[Entry]:
+    """All events of the project in blocks `project.since` to `head`. Raises Difference for one of no known kind."""
+    provider = project.escrow.provider
+    events = project.escrow.contract_type.events
+    times: dict[int, int] = {}
+    entries = []
+    for first in range(project.since, head + 1, PAGE):
+        query = {"address": project.address, "fromBlock": first, "toBlock": min(first + PAGE - 1, head)}
+        raw = provider.web3.eth.get_logs(query)
+        logs = list(provider.network.ecosystem.decode_logs(raw, *events))
+        must(len(logs) == len(raw), f"{len(raw) - len(logs)} events are of no known kind")
+        for log in logs:
+            block = int(log.block_number)
+            if block not in times:
+                times[block] = int(provider.get_block(block).timestamp)
+            values = {name: _plain(value) for name, value in log.event_arguments.items()}
+            entries.append(Entry(log.event_name, values, block, times[block], _hex(log.transaction_hash)))
+    return entries
+
+
+def read_settle_call(project: Project, entry: Entry) -> SettleCall | None:
+    """The call behind an event Settled, or None if the transaction's data holds none that fits it."""
+    data = bytes(project.escrow.provider.web3.eth.get_transaction(entry.transaction)["input"])
+    calls = _calls_within(data, project.escrow.contract_type)
+    return next((c for c in calls if c.cid == entry["cid"] and c.excluded == entry["excluded"]), None)
+
+
+def _calls_within(data: bytes, contract_type: Any) -> Iterator[SettleCall]:
+    abi = contract_type.mutable_methods["settle"]
+    selector = keccak(text=abi.selector)[:4]
+    types = [argument.canonical_type for argument in abi.inputs]
+    start = data.find(selector)
+    while start >= 0:
+        try:
+            excluded, commitments, gram, gram_proof, range_proof, hints, cid = decode(types, data[start + 4 :])
+        except (DecodingError, OverflowError):
+            pass
+        else:
+            yield SettleCall(excluded, commitments, gram, GramProof(*gram_proof), RangeProof(*range_proof), hints, cid)
+        start = data.find(selector, start + 1)
+
+
+def _hex(digest: Any) -> str:
+    return digest if isinstance(digest, str) else f"0x{bytes(digest).hex()}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,133 @@
+"""A settled round, checked from the transaction that settled it: both proofs, the policy, the aggregate's commitment.
+
+The proofs are verified here, by the Python verifiers, against the commitments that the trainers delivered; so nothing
+depends on what the chain's own verifier said. The matrix that they show is given to the policy, in Python too if it is
+one of this package's. The aggregate is sum_i k_i C_i, with its weights.
+
+In a project with public rows the matrix has two rows more, whose commitments follow from the rounds before:
+S = the last aggregate, M = sum_r (2^41 // sum_i k_ri) S_r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from offchain.market.audit.books import Settled
+from offchain.market.audit.code import Contracts
+from offchain.market.audit.finding import Difference, must, same
+from offchain.market.audit.history import SettleCall
+from offchain.market.project import Point, Project
+from offchain.proving.errors import Rejected
+from offchain.proving.kernels.curve import decode, encode
+from offchain.proving.kernels.field import from_ints
+from offchain.proving.kernels.msm import msm
+from offchain.proving.range_transcript import RangeStatement
+from offchain.proving.range_verifier import verify_range
+from offchain.proving.srs import Srs
+from offchain.proving.transcript import GramStatement
+from offchain.proving.verifier import verify
+from offchain.scoring.aggregate import step_scale
+from offchain.scoring.policy import NotAGramMatrixError, Outcome, evaluate
+
+__all__ = ["PublicPoints", "check_policy", "check_proofs", "combine"]
+
+IDENTITY: Point = (0, 0)
+
+
+@dataclass(frozen=True)
+class PublicPoints:
+    """Commitments to the last aggregate and to the sum of all steps."""
+
+    last: Point
+    steps: Point
+
+    @classmethod
+    def after(cls, before: PublicPoints | None, settled: Settled) -> PublicPoints | None:
+        """Those after a round; they stay what they were if it kept nothing."""
+        if settled.aggregate == IDENTITY:
+            return before
+        points, scalars = [settled.aggregate], [step_scale(settled.total_weight)]
+        if before is not None:
+            points, scalars = [*points, before.steps], [*scalars, 1]
+        return cls(settled.aggregate, combine(points, scalars))
+
+
+def combine(points: Sequence[Point], scalars: Sequence[int]) -> Point:
+    """sum_i scalars_i points_i."""
+    return encode(msm(np.stack([decode(point) for point in points]), from_ints(scalars)))
+
+
+def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall, public: PublicPoints | None) -> None:
+    """Raises Difference unless the proofs show the call's matrix of the delivered rows and of the public ones."""
+    commitments = tuple(row.commitment for row in settled.rows)
+    if public is not None:
+        commitments += public.last, public.steps
+    same("the list of commitments", call.commitments, commitments)
+    context = project.context(settled.round, settled.entry["aggregator"])
+    terms, rows = project.terms, len(settled.rows)
+    statement = GramStatement(context, terms.dimension, commitments, call.gram)
+    ranges = RangeStatement(context, terms.dimension, terms.bits, commitments[:rows])
+    try:
+        verify(srs.tau_g2, srs.size, statement, call.gram_proof, rows)
+    except Rejected as error:
+        raise Difference(f"the Gram proof is refused: {error}") from error
+    try:
+        verify_range(srs.tau_g2, srs.size, ranges, call.range_proof)
+    except Rejected as error:
+        raise Difference(f"the range proof is refused: {error}") from error
+
+
+def check_policy(project: Project, contracts: Contracts, settled: Settled, call: SettleCall) -> None:
+    """Raises Difference unless the policy says of the proven matrix what was settled, and the aggregate's commitment is
+    that of its weights.
+    """
+    entry, rows = settled.entry, len(settled.rows)
+    if contracts.known_policy:
+        must(not entry["policy_failed"], "the policy is said to have failed, and it doesn't")
+        outcome = _replayed(project, settled, call)
+    else:
+        outcome, failed = _asked(project, contracts.verifier, settled, call)
+        same("whether the policy failed", entry["policy_failed"], failed)
+    same("who is kept", [bool(entry["kept"] >> row & 1) for row in range(rows)], outcome.kept)
+    same("the weights", entry["weights"], outcome.weights)
+    same("the contributions", entry["contributions"], outcome.contributions)
+    same("the agreement", entry["agreement"], outcome.agreement)
+    same("the next rate", entry["rate"], outcome.next_rate)
+    commitment = combine([row.commitment for row in settled.rows], outcome.weights)
+    same("the aggregate's commitment", settled.aggregate, commitment)
+
+
+def _replayed(project: Project, settled: Settled, call: SettleCall) -> Outcome:
+    try:
+        return evaluate(len(settled.rows), call.gram, project.terms.policy_terms, settled.rate)
+    except NotAGramMatrixError as error:
+        raise Difference(f"the matrix can't be one of products: {error}") from error
+
+
+def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) -> tuple[Outcome, bool]:
+    """What the policy's own code says, by way of the verifier, which knows what counts as a failure."""
+    terms, rows = project.terms, len(settled.rows)
+    answer = verifier.judge(
+        project.context(settled.round, settled.entry["aggregator"]),
+        terms.dimension,
+        terms.bits,
+        rows,
+        call.commitments,
+        call.gram,
+        call.gram_proof.as_struct(),
+        call.range_proof.as_struct(),
+        call.hints,
+        terms.policy,
+        terms.policy_gas,
+        terms.params,
+        settled.rate,
+        terms.public_rows,
+    )
+    said, failed = answer[0], answer[1]
+    kept = [bool(said.kept >> row & 1) for row in range(rows)]
+    weights, contributions = list(said.weights[:rows]), list(said.contributions[:rows])
+    return Outcome(not any(kept), kept, weights, contributions, said.agreement, said.next_rate), bool(failed)

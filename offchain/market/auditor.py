@@ -1,0 +1,233 @@
+"""The auditor: replays a project, finished or running, from the chain and a store alone. Anybody may, at any time.
+
+What it is given: the node's answers about one block and those before it, and a store. It believes neither the escrow
+nor any party: code, state, money, proofs, policy, commitments and contents are each made again and compared. The node
+has to be honest about the chain, so ask one that you trust.
+
+| subject | what has to hold |
+|---|---|
+| code | proxy, escrow, term limits and verifier are this package's; the verifier is for this machine's SRS |
+| history | every event is the move that the rules allow then, with the amounts that follow; none is missing |
+| round r | its proofs show the matrix of what was delivered, the policy says of that what was settled |
+| state | the contract agrees: each account, the pot, masks, rate, keys, public rows; the tokens are there |
+| contents | task, model, aggregates and payloads are what the chain names; an aggregate opens its commitment |
+
+The first thing that is otherwise raises Difference. What couldn't be looked at is a finding that isn't `checked`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from eth_abi import encode
+from eth_utils import keccak
+
+from offchain.market.audit.books import Books, Settled, mask
+from offchain.market.audit.code import Contracts, check_code, check_srs
+from offchain.market.audit.contents import Contents, Unreadable
+from offchain.market.audit.finding import Difference, Finding, must, same
+from offchain.market.audit.history import read_history, read_settle_call
+from offchain.market.audit.rounds import PublicPoints, check_policy, check_proofs
+from offchain.market.chain import token_at
+from offchain.market.errors import MarketError
+from offchain.market.project import Project
+from offchain.progress import stage
+from offchain.proving.srs import Srs
+from offchain.scoring.aggregate import apply
+from offchain.storage.payload import model_to_bytes
+from offchain.storage.sealing import SealingKey
+from offchain.storage.store import Store
+
+__all__ = ["Auditor"]
+
+
+class Auditor:
+    """Audits one project.
+
+    contracts: the Ape project, which knows the compiled contracts. key: a member's sealing key, if the auditor has one.
+    depth: how many of the newest blocks are left alone.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        contracts: Any,
+        store: Store,
+        srs: Srs,
+        key: SealingKey | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.project = project
+        self.contracts = contracts
+        self.srs = srs
+        self.key = key
+        self.contents = Contents(project, store, srs, key)
+        self.head = int(project.escrow.provider.get_block("latest").number) - depth
+        self.books = Books(project.terms, project.submission_hash)
+
+    def run(self) -> Iterator[Finding]:
+        """Each check as it is done. Raises Difference at the first one that fails."""
+        relied_on = check_code(self.project, self.contracts)
+        check_srs(relied_on, self.srs)
+        yield Finding("code", "proxy, escrow, term limits and verifier are this package's, for this SRS")
+        policy = f"the policy {self.project.terms.policy}"
+        if relied_on.known_policy:
+            yield Finding("code", f"{policy} is this package's {self.project.terms.policy_terms.contract}")
+        else:
+            yield Finding("code", f"{policy} is none of this package's: it is asked, not replayed", checked=False)
+        yield from self._history()
+        public: PublicPoints | None = None
+        for settled in self.books.settled:
+            yield from self._round(relied_on, settled, public)
+            if self.project.terms.public_rows:
+                public = PublicPoints.after(public, settled)
+        yield from self._state(public)
+        yield from self._contents()
+
+    # --- the chain
+
+    def _history(self) -> Iterator[Finding]:
+        entries = read_history(self.project, self.head)
+        must(
+            entries and entries[0].name == "Created",
+            "the project's creation is not among its events: look further back",
+        )
+        for entry in entries:
+            self.books.take(entry)
+        self.books.close()
+        books = self.books
+        text = f"{len(entries)} events up to block {self.head} are the moves that the rules allow"
+        yield Finding("history", f"{text}; {books.round} of {books.terms.rounds} rounds are over")
+        yield Finding("history", f"in {books.paid_in} = out {books.paid_out} + inside {books.owed}, after each of them")
+
+    def _round(self, relied_on: Contracts, settled: Settled, public: PublicPoints | None) -> Iterator[Finding]:
+        name = f"round {settled.round}"
+        with _named(name):
+            call = read_settle_call(self.project, settled.entry)
+            if call is None:
+                raise Difference("the transaction that settled it has no call of settle that fits")
+            with stage(f"Verifying {name}"):
+                check_proofs(self.project, self.srs, settled, call, public)
+            rows = f"{len(settled.rows)} rows" + (" and the public ones" if public else "")
+            yield Finding(name, f"the proofs show the Gram matrix of {rows}, and the range of their entries")
+            check_policy(self.project, relied_on, settled, call)
+            kept = settled.entry["kept"].bit_count()
+            yield Finding(
+                name, f"the policy keeps {kept} rows; weights, contributions and credits follow, and the rate"
+            )
+            yield Finding(name, "the aggregate's commitment is the weighted sum of the rows'")
+
+    def _state(self, public: PublicPoints | None) -> Iterator[Finding]:
+        escrow, books, terms = self.project.escrow, self.books, self.project.terms
+        at: dict[str, Any] = {"block_id": self.head}
+        for account in books.accounts:
+            told = escrow.account_of(account, **at)
+            seat = books.seats.index(account) + 1 if account in books.seats else 0
+            expected = (books.due[account], seat, books.parts[seat - 1] if seat else 0)
+            same(f"what {account} has due, its seat and its parts", (told.due, told.seat, told.parts), expected)
+            key = bytes(escrow.sealing_keys(account, **at))
+            same(f"the key of {account}", key, books.keys.get(account, bytes(32)))
+        amounts = {"pot": books.pot, "bond": books.bond, "stake": books.stake, "pending": books.pending}
+        for name, amount in (amounts | {"sunk": books.sunk, "rate": books.rate, "owner": books.owner}).items():
+            same(name, getattr(escrow, name)(**at), amount)
+        same("the mask of settled rounds", escrow.settled(**at), mask(settled.round for settled in books.settled))
+        told = escrow.status(**at)
+        same("the round", told.round, books.round)
+        masks = (mask(books.active), mask(books.submitted), mask(books.delivered))
+        same("who is active, has submitted and delivered", (told.active, told.submitted, told.delivered), masks)
+        numbers = {who: number for number, who in enumerate(terms.aggregators)}
+        lost = mask(numbers[who] for who in books.accepted), mask(numbers[who] for who in books.spent)
+        same("which aggregators accepted and lost their turn", (told.accepted, told.spent), lost)
+        same("the aggregator in turn", int(told.current, 16), int(books.current or "0", 16))
+        if terms.public_rows:
+            points = keccak(encode(["uint256[2]", "uint256[2]"], [public.last, public.steps])) if public else bytes(32)
+            same("the hash of the public rows", bytes(escrow.public_rows(**at)), points)
+        yield Finding("state", f"{len(books.accounts)} accounts, pot, stakes, masks, keys and rate are what follows")
+        balance = int(token_at(terms.token).balanceOf(self.project.address, **at))
+        must(balance >= books.owed, f"the escrow has {balance} tokens, and owes {books.owed}")
+        extra = f", and {balance - books.owed} that nobody is owed" if balance > books.owed else ""
+        yield Finding("state", f"the escrow has the {books.owed} tokens that are inside{extra}")
+
+    # --- the store
+
+    def _contents(self) -> Iterator[Finding]:
+        description: dict[str, Any] = {}
+        model: npt.NDArray[np.float64] | None = None
+        try:
+            description = self.contents.task()
+            yield Finding("contents", "the task's description is what the terms name")
+        except Unreadable as reason:
+            yield Finding("contents", str(reason), checked=False)
+        is_aggregator = self._is_aggregator(description)
+        try:
+            model = self.contents.model(self.books.grants)
+            yield Finding("contents", "the initial model is what the terms name")
+        except Unreadable as reason:
+            yield Finding("contents", str(reason), checked=False)
+        for settled in self.books.settled:
+            model = yield from self._aggregate(settled, model)
+        yield from self._payloads(is_aggregator)
+        if model is not None and self.books.settled:
+            digest = hashlib.sha256(model_to_bytes(model)).hexdigest()
+            yield Finding("contents", f"the model after {len(self.books.settled)} settled rounds has SHA-256 {digest}")
+
+    def _is_aggregator(self, description: dict[str, Any]) -> bool:
+        """Whether payloads are sealed to the auditor's key. Raises MarketError if it is no member's."""
+        if self.key is None:
+            return False
+        holders = [who for who, key in self.books.keys.items() if key == self.key.public]
+        if not holders and description.get("owner_key") != self.key.public.hex():
+            raise MarketError("the sealing key is of no member of this project")
+        return any(who in self.books.accepted for who in holders)
+
+    def _aggregate(
+        self, settled: Settled, model: npt.NDArray[np.float64] | None
+    ) -> Generator[Finding, None, npt.NDArray[np.float64] | None]:
+        """Looks at every copy, and returns the model after the round, or None if there is no copy to be had."""
+        after: npt.NDArray[np.float64] | None = None
+        for cid in dict.fromkeys([settled.entry["cid"], *settled.copies]):
+            try:
+                values = self.contents.aggregate(settled, cid).values
+            except Unreadable as reason:
+                yield Finding("contents", str(reason), checked=False)
+                continue
+            yield Finding("contents", f"the aggregate of round {settled.round} opens its commitment")
+            if model is not None:
+                after = apply(model, self.project.terms.quantum, values, settled.total_weight)
+        return after
+
+    def _payloads(self, is_aggregator: bool) -> Iterator[Finding]:
+        counted = {(row.round, row.seat) for settled in self.books.settled for row in settled.rows}
+        looked_at, missing = 0, 0
+        with stage("Looking at payloads", len(self.books.deliveries)) as advance:
+            for row in self.books.deliveries:
+                advance(1)
+                try:
+                    self.contents.payload(row, is_aggregator)
+                    looked_at += 1
+                except Unreadable:
+                    missing += 1
+                except Difference as difference:
+                    if (row.round, row.seat) in counted:
+                        raise
+                    yield Finding("contents", f"{difference}; it counts for nothing")
+        if looked_at:
+            text = (
+                "open the commitments that were delivered" if is_aggregator else "have the digests that were delivered"
+            )
+            yield Finding("contents", f"{looked_at} payloads {text}")
+        if missing:
+            yield Finding("contents", f"{missing} payloads are not to be had", checked=False)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Difference as difference:
+        raise Difference(f"{name}: {difference}") from None

@@ -1,0 +1,85 @@
+"""ape run audit: replays a project from the chain and a store, and says what it checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from ape import project
+from ape.cli import ConnectedProviderCommand
+from rich.console import Console
+from rich.markup import escape
+
+from offchain import progress
+from offchain.errors import EXPECTED
+from offchain.market.audit.code import check_code
+from offchain.market.audit.finding import Difference
+from offchain.market.auditor import Auditor
+from offchain.market.chain import contract_at
+from offchain.market.project import Project
+from offchain.proving.kernels.build import is_compiled
+from offchain.proving.srs import Srs
+from offchain.storage.open import open_store
+from offchain.storage.sealing import SealingKey
+
+
+@click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
+@click.argument("address", metavar="PROJECT")
+@click.option("--store", "location", required=True, help="A folder, or the RPC of a Kubo daemon.")
+@click.option(
+    "--key",
+    "key_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A member's sealing key: opens what is sealed to it.",
+)
+@click.option("--since", type=click.IntRange(0), default=0, help="A block before the project's creation.")
+@click.option("--depth", type=click.IntRange(0), default=None, help="Newest blocks to leave alone.  [the network's]")
+@click.option(
+    "--ptau",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The ceremony's powers of tau. A development chain does without.",
+)
+@click.option("--strict", is_flag=True, help="What can't be checked is a failure too.")
+def cli(
+    provider: Any,
+    address: str,
+    location: str,
+    key_file: Path | None,
+    since: int,
+    depth: int | None,
+    ptau: Path | None,
+    strict: bool,
+) -> None:
+    """Audits the project at this address. Fails at the first difference, and names it."""
+    console = Console(width=120)
+    network = provider.network
+    if ptau is None and not network.is_dev:
+        raise click.UsageError(f"on {network.choice} give --ptau FILE: whoever made an SRS can forge proofs over it")
+    unchecked = 0
+    try:
+        with progress.show(console):
+            if not is_compiled():
+                progress.note("Compiling the prover's kernels: once, about a minute in all")
+            audited = Project(contract_at(project.Escrow, address), since)
+            size = int(check_code(audited, project).verifier.srs_size())
+            auditor = Auditor(
+                audited,
+                project,
+                open_store(location),
+                Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size),
+                SealingKey.load(key_file) if key_file is not None else None,
+                network.required_confirmations if depth is None else depth,
+            )
+            for finding in auditor.run():
+                sign = "[green]checked  [/]" if finding.checked else "[yellow]unchecked[/]"
+                console.print(f"{sign} [bold]{finding.subject:8}[/] {escape(finding.text)}", highlight=False)
+                unchecked += not finding.checked
+    except Difference as difference:
+        console.print(f"[red]DIFFERENT[/] {escape(str(difference))}", highlight=False)
+        raise click.exceptions.Exit(1) from difference
+    except EXPECTED as error:
+        raise click.ClickException(str(error)) from error
+    if strict and unchecked:
+        raise click.ClickException(f"{unchecked} things could not be checked")
+    console.print(f"No difference; {unchecked} things could not be checked." if unchecked else "No difference.")
