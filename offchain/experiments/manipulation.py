@@ -142,5 +142,5 @@ def _figure(results: Results, figure: Figure) -> None:
 
 
 MANIPULATION = Experiment(
-    "manipulation", "Does it pay to cheat?", _cells, _measure, _tables, _figure, seeds=5, size=(12.0, 4.5)
+    "manipulation", "Does it pay to cheat?", _cells, _measure, _tables, _figure, seeds=3, size=(12.0, 4.5)
 )
