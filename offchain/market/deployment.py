@@ -1,15 +1,24 @@
-"""The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry."""
+"""The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry.
+
+A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. Whoever
+has the record can check that what is on chain is what this tree compiles to, with the immutables that belong there.
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from offchain.market.chain import deploy_contract
+import vyper
+from eth_utils import keccak
+
+from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.errors import UntrustedCode
+from offchain.market.trust import immutables
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 
-__all__ = ["Deployment", "deploy"]
+__all__ = ["Deployment", "deploy", "record", "verify"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,17 @@ class Deployment:
         return asdict(self)
 
 
+# by field of a deployment: the contract that is there
+CONTRACTS = {
+    "verifier": "RoundVerifier",
+    "round_policy": "RoundPolicy",
+    "consensus_policy": "ConsensusPolicy",
+    "term_limits": "TermLimits",
+    "implementation": "Escrow",
+    "registry": "Registry",
+}
+
+
 def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
     """Deploys everything from `account`.
 
@@ -44,3 +64,58 @@ def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
     registry = deploy_contract(account, contracts.Registry, implementation)
     deployed = (verifier, *policies, limits, implementation, registry)
     return Deployment(*(str(contract.address) for contract in deployed))
+
+
+def record(deployment: Deployment, provider: Any, network: str, evm: str, srs: Srs) -> dict[str, Any]:
+    """What is written down of a deployment, as JSON."""
+    addresses = deployment.as_dict()
+    return {
+        "network": network,
+        "chain_id": provider.chain_id,
+        "vyper": vyper.__version__,
+        "evm": evm,
+        "srs_size": srs.size,
+        "tau_g2": [hex(coordinate) for coordinate in srs.tau_g2],
+        **addresses,
+        "code_hashes": {name: _code_hash(provider, address) for name, address in addresses.items()},
+    }
+
+
+def verify(kept: dict[str, Any], contracts: Any, provider: Any) -> Deployment:
+    """The recorded deployment, if what is on chain is what this tree compiles to, over the recorded SRS.
+
+    Raises UntrustedCode that names the first thing that differs.
+    """
+    try:
+        addresses = {name: str(kept[name]) for name in CONTRACTS}
+        hashes, chain_id = dict(kept["code_hashes"]), int(kept["chain_id"])
+        srs = [int(coordinate, 16) for coordinate in kept["tau_g2"]], int(kept["srs_size"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UntrustedCode(f"not the record of a deployment: {error}") from error
+    if provider.chain_id != chain_id:
+        raise UntrustedCode(f"the record is of chain {chain_id}, this is chain {provider.chain_id}")
+    for name, address in addresses.items():
+        if _code_hash(provider, address) != hashes.get(name):
+            raise UntrustedCode(f"the code at {address} isn't the {name}'s of the record")
+    there = {
+        name: immutables(provider, getattr(contracts, contract), addresses[name], None)
+        for name, contract in CONTRACTS.items()
+    }
+    expected = {
+        "implementation": [addresses["term_limits"], addresses["verifier"]],
+        "registry": [addresses["implementation"]],
+        "round_policy": [],
+        "consensus_policy": [],
+        "term_limits": [],
+    }
+    for name, values in expected.items():
+        if there[name] != values:
+            raise UntrustedCode(f"the {name} relies on other contracts than the record's")
+    verifier = contract_at(contracts.RoundVerifier, addresses["verifier"])
+    if (list(verifier.tau_g2()), verifier.srs_size()) != srs:
+        raise UntrustedCode("the verifier is for another SRS than the record's")
+    return Deployment(**addresses)
+
+
+def _code_hash(provider: Any, address: str) -> str:
+    return "0x" + keccak(bytes(provider.get_code(address))).hex()

@@ -24,7 +24,7 @@ from offchain.proving.srs import Srs
 from offchain.scoring.policy import PolicyError
 from offchain.storage.sealing import check_public_key
 
-__all__ = ["check_code", "check_keys", "check_policy", "check_windows"]
+__all__ = ["check_code", "check_keys", "check_policy", "check_windows", "immutables"]
 
 _PROXY = bytes.fromhex("363d3d373d3d3d363d73"), bytes.fromhex("5af43d82803e903d91602b57fd5bf3")
 _WORD = 32
@@ -41,9 +41,9 @@ def check_code(project: Project, contracts: Any, srs: Srs) -> None:
     implementation = proxy[len(head) : len(head) + 20]
     if proxy != head + implementation + foot:
         raise UntrustedCode(f"{project.address} is no project: its code isn't a registry's proxy")
-    limits, verifier = _immutables(provider, contracts.Escrow, _address(implementation), 2)
-    _immutables(provider, contracts.TermLimits, limits, 0)
-    _immutables(provider, contracts.RoundVerifier, verifier, None)
+    limits, verifier = immutables(provider, contracts.Escrow, _address(implementation), 2)
+    immutables(provider, contracts.TermLimits, limits, 0)
+    immutables(provider, contracts.RoundVerifier, verifier, None)
     deployed = contract_at(contracts.RoundVerifier, verifier)
     if tuple(deployed.tau_g2()) != tuple(srs.tau_g2):
         raise UntrustedCode("the verifier is for another SRS than this machine's: give its ceremony's ptau")
@@ -58,7 +58,7 @@ def check_policy(project: Project, contracts: Any, accept_unknown: bool = False)
     terms = project.terms
     try:
         container = getattr(contracts, terms.policy_terms.contract)
-        _immutables(project.escrow.provider, container, terms.policy, 0)
+        immutables(project.escrow.provider, container, terms.policy, 0)
     except (PolicyError, UntrustedCode) as error:
         if not accept_unknown:
             raise UntrustedCode(
@@ -84,7 +84,7 @@ def check_windows(project: Project, least: int) -> None:
             raise MarketError(f"the window to {name} has {seconds} s, less than {least}: see the setting least_window")
 
 
-def _immutables(provider: Any, container: Any, address: str, count: int | None) -> list[str]:
+def immutables(provider: Any, container: Any, address: str, count: int | None) -> list[str]:
     """The immutables of a contract of this type, as addresses. count: how many there are; None for any."""
     code = bytes(provider.get_code(address))
     compiled = bytes.fromhex(container.contract_type.runtime_bytecode.bytecode.removeprefix("0x"))

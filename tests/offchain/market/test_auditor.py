@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from offchain.market.audit.finding import Finding
 from offchain.market.auditor import Auditor
 from tests.offchain.market.play import Play
