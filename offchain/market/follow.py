@@ -47,6 +47,8 @@ class Follower:
         """Catches up; the block that everything is read up to, `depth` blocks below the head."""
         for _ in range(_TRIES):
             block = self._block(max(0, self._head() - self.depth))
+            if self._read and self._read[-1].hash == block.hash:
+                return block
             self._roll_back()
             first = self._read[-1].number + 1 if self._read else self._since
             logs = self._logs(first, block.number)

@@ -8,7 +8,7 @@ submit or deliver any more), `withdraw`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,13 @@ from offchain.training.local import train
 from offchain.training.quantise import quantise, zero_residual
 from offchain.training.task import Samples, Task
 
-__all__ = ["Prepared", "Schedule", "Trainer"]
+__all__ = ["Prepared", "Privatising", "Schedule", "Trainer"]
+
+
+class Privatising(Protocol):
+    """Makes of an update, float64[d], what may leave the machine. Called once for a round."""
+
+    def privatise(self, update: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Trainer:
     """Acts for `account`, with a task and the account's own data. To behave otherwise, override `local_update`.
 
     key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
+    privacy: what is done to an update before it is quantised.
     """
 
     role = "honest"
@@ -70,6 +77,7 @@ class Trainer:
         seed: int,
         key: SealingKey | None = None,
         transact: Transact | None = None,
+        privacy: Privatising | None = None,
     ) -> None:
         self.account = account
         self.project = project
@@ -83,6 +91,7 @@ class Trainer:
         self._copy: ModelCopy | None = None
         self._key = key or SealingKey.generate()
         self._transact = transact or sending(account)
+        self._privacy = privacy
         self.residual = zero_residual(project.terms.dimension)
 
     @property
@@ -120,6 +129,8 @@ class Trainer:
         """Trains from the copy as it is, and commits to the update. rate: of the round, in 2^-32. Changes nothing."""
         terms = self.project.terms
         update = self.local_update(rate / FIXED_ONE, round_)
+        if self._privacy is not None:
+            update = self._privacy.privatise(update)
         quantised = quantise(update, self.residual, terms.quantum, terms.bits)
         tail = tuple(random_tail())  # fresh for every update: a tail hides only one
         sealed = seal(

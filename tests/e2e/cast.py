@@ -65,10 +65,12 @@ class Cast:
         while not (found := holds()):
             for name, process in self.processes.items():
                 assert process.poll() in (None, 0), f"{name} failed:\n{self.log(name)[-3000:]}"
-            logs = "\n".join(f"--- {name}\n{self.log(name)[-1500:]}" for name in self.processes)
-            assert time.monotonic() < end, f"waited for {what} in vain\n{logs}"
-            time.sleep(0.2)
+            assert time.monotonic() < end, f"waited for {what} in vain\n{self._logs()}"
+            time.sleep(0.3)
         return found
+
+    def _logs(self) -> str:
+        return "\n".join(f"--- {name}\n{self.log(name)[-1500:]}" for name in self.processes)
 
     def _start(self, name: str, command: list[str]) -> None:
         environment = os.environ | {"APE_FOUNDRY_HOST": self.url, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}

@@ -50,7 +50,7 @@ def settings(cast: Cast, name: str, **values: Any) -> Path:
     """Half of the parties have one store, half the other; everybody reads both."""
     own = own_store(name)
     stores = [f"folder:{cast.folder / f'store-{k}'}" for k in (own, 1 - own)]
-    values = {"store": stores, "state": str(cast.folder / name), "poll": 0.5} | values
+    values = {"store": stores, "state": str(cast.folder / name), "poll": 1.0} | values
     file = cast.folder / f"{name}.toml"
     windows = values.pop("windows", None)
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
