@@ -8,6 +8,7 @@ from typing import Any
 import click
 from ape import project
 from ape.cli import ConnectedProviderCommand
+from eth_utils import is_address, to_checksum_address
 from rich.console import Console
 from rich.markup import escape
 
@@ -56,12 +57,14 @@ def cli(
     network = provider.network
     if ptau is None and not network.is_dev:
         raise click.UsageError(f"on {network.choice} give --ptau FILE: whoever made an SRS can forge proofs over it")
+    if not is_address(address):
+        raise click.UsageError(f"not an address: {address}")
     unchecked = 0
     try:
         with progress.show(console):
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
-            audited = Project(contract_at(project.Escrow, address), since)
+            audited = Project(contract_at(project.Escrow, to_checksum_address(address)), since)
             size = int(check_code(audited, project).verifier.srs_size())
             auditor = Auditor(
                 audited,

@@ -174,7 +174,7 @@ class Auditor:
         yield from self._payloads(is_aggregator)
         if model is not None and self.books.settled:
             digest = hashlib.sha256(model_to_bytes(model)).hexdigest()
-            yield Finding("contents", f"the model after {len(self.books.settled)} settled rounds has SHA-256 {digest}")
+            yield Finding("contents", f"the model after the last settled round has SHA-256 {digest}")
 
     def _is_aggregator(self, description: dict[str, Any]) -> bool:
         """Whether payloads are sealed to the auditor's key. Raises MarketError if it is no member's."""

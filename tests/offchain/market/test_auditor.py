@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from offchain.market.audit.finding import Finding
+import numpy as np
+import pytest
+
+from offchain.market import auditor as auditor_module
+from offchain.market.audit import code as code_module
+from offchain.market.audit import history as history_module
+from offchain.market.audit.books import Books
+from offchain.market.audit.finding import Difference, Finding
+from offchain.market.audit.history import Entry, SettleCall
 from offchain.market.auditor import Auditor
-from tests.offchain.market.play import Play
+from offchain.market.errors import MarketError
+from offchain.market.project import Project
+from offchain.proving.commitment import random_tail
+from offchain.proving.kernels.field import P
+from offchain.proving.srs import Srs
+from offchain.storage.embedded import EmbeddedStore
+from offchain.storage.members import Place, What, seal_to_members
+from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes
+from offchain.storage.sealing import SealingKey
+from offchain.storage.store import Store
+from tests.offchain.market.play import SEATS, Play
+from tests.offchain.market.test_aggregator import sealed_for
 
 
-def audit(play: Play, **changes: Any) -> list[Finding]:
+def audit(
+    play: Play, store: Store | None = None, srs: Srs | None = None, key: SealingKey | None = None
+) -> list[Finding]:
     stage = play.stage
-    arguments = {"store": stage.store, "srs": stage.srs} | changes
-    return list(Auditor(play.project, stage.contracts, **arguments).run())
+    auditor = Auditor(play.project, stage.contracts, store or stage.store, srs or stage.srs, key)
+    return list(auditor.run())
 
 
 def settle_round(play: Play) -> None:
@@ -20,9 +44,384 @@ def settle_round(play: Play) -> None:
     play.aggregator.settle()
 
 
-def test_audit__running_project__passes(play: Play) -> None:
+def unchecked(findings: list[Finding]) -> list[str]:
+    return [finding.text for finding in findings if not finding.checked]
+
+
+class Lying(Store):
+    """Serves another block in place of one."""
+
+    def __init__(self, honest: EmbeddedStore, digest: bytes) -> None:
+        self.honest = honest
+        self.digest = digest
+
+    def _read(self, digest: bytes, max_size: int) -> bytes:
+        block = self.honest._read(digest, max_size)
+        return bytes([block[0] ^ 1]) + block[1:] if digest == self.digest else block
+
+    def _write(self, cid: Any, block: bytes) -> None:
+        self.honest._write(cid, block)
+
+    def _holds(self, digest: bytes) -> bool:
+        return self.honest._holds(digest)
+
+    def pin(self, content: Any) -> None:
+        pass
+
+    def unpin(self, content: Any) -> None:
+        pass
+
+
+# --- what passes
+
+
+def test_audit__running_project__checks_everything(play: Play) -> None:
     settle_round(play)
+    for key, payloads in (
+        (None, "6 payloads have the digests"),
+        (play.aggregator._key, "6 payloads open the commitments"),
+    ):
+        findings = audit(play, key=key)
+        assert unchecked(findings) == []
+        assert {finding.subject for finding in findings} == {"code", "history", "round 0", "state", "contents"}
+        assert any(payloads in finding.text for finding in findings)
+
+
+def test_audit__finished_project__passes_with_the_members_model(play: Play) -> None:
+    settle_round(play)
+    settle_round(play)
+    play.stage.owner.confirm(play.project)
+    for party in (*play.trainers, play.aggregator):
+        party.withdraw()
     findings = audit(play)
-    for f in findings:
-        print(f)
-    assert all(finding.checked for finding in findings)
+    assert unchecked(findings) == []
+    assert any("2 of 2 rounds are over" in finding.text for finding in findings)
+
+
+def test_audit__before_anything_was_settled__passes(play: Play) -> None:
+    play.to_delivering()
+    findings = audit(play)
+    assert {finding.subject for finding in findings} == {"code", "history", "state", "contents"}
+
+
+def test_audit__row_excluded__passes_and_tells_the_payload(play: Play) -> None:
+    play.to_delivering()
+    liar = play.trainers[2]
+    assert liar.prepared is not None
+    other = Payload(np.ones(play.project.terms.dimension, np.int16), tuple(random_tail()))
+    liar.prepared = replace(liar.prepared, sealed=sealed_for(play, liar.account, other))
+    for trainer in play.trainers:
+        trainer.deliver()
+    for trainer in play.trainers:
+        trainer.publish()
+    assert play.aggregator.settle().excluded == [2]
+    texts = [finding.text for finding in audit(play, key=play.aggregator._key)]
+    assert (
+        "the payload of seat 2 in round 0 does not open the commitment that was delivered; it counts for nothing"
+        in texts
+    )
+
+
+def test_audit__empty_store__says_what_could_not_be_checked(play: Play, tmp_path: Path) -> None:
+    settle_round(play)
+    texts = unchecked(audit(play, EmbeddedStore(tmp_path)))
+    assert len(texts) == 4
+    for text, start in zip(
+        texts, ("the task's", "the initial model is not", "the aggregate of round 0", "6 payloads are not"), strict=True
+    ):
+        assert text.startswith(start)
+
+
+def test_audit__unknown_policy__is_asked_on_chain(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle_round(play)
+    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    (text,) = unchecked(audit(play))
+    assert text.endswith("is none of this package's: it is asked, not replayed")
+
+
+def test_audit__aggregate_sealed_to_members__opens_with_a_members_key_alone(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, member = play.stage.store.put, play.trainers[0]._key
+    place = Place(play.project.chain_id, play.project.address, What.AGGREGATE, 0)
+    play.to_settling()
+    with monkeypatch.context() as patch:
+        patch.setattr(play.aggregator.store, "put", lambda data: put(seal_to_members(data, [member.public], place)))
+        play.aggregator.settle()
+    assert "the aggregate of round 0 is sealed to the members" in unchecked(audit(play))
+    assert unchecked(audit(play, key=member)) == []
+    with pytest.raises(Difference, match=r"the aggregate of round 0: .* doesn't open"):
+        audit(play, key=play.trainers[1]._key)
+
+
+# --- contents that are not what they should be
+
+
+def test_audit__aggregate_of_other_numbers__names_the_round(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    play.to_settling()
+    false = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
+    data = aggregate_to_bytes(false)
+    monkeypatch.setattr(play.aggregator, "_publish", lambda *arguments: play.stage.store.put(data).digest)
+    play.aggregator.settle()
+    with pytest.raises(Difference, match="the aggregate of round 0 does not open the commitment that was settled"):
+        audit(play)
+
+
+def test_audit__republished_aggregate_of_other_numbers__names_the_round(play: Play) -> None:
+    settle_round(play)
+    false = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
+    cid = play.stage.store.put(aggregate_to_bytes(false)).digest
+    play.project.escrow.republish(0, cid, sender=play.aggregator.account)
+    with pytest.raises(Difference, match="the aggregate of round 0 does not open"):
+        audit(play)
+
+
+def test_audit__payload_changed_with_the_aggregators_help__key_shows_it(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The aggregator has the right payload from elsewhere, and settles; what was named on chain is another."""
+    play.to_delivering()
+    liar = play.trainers[2]
+    assert liar.prepared is not None
+    told = liar.prepared.sealed
+    other = Payload(np.ones(play.project.terms.dimension, np.int16), tuple(random_tail()))
+    liar.prepared = replace(liar.prepared, sealed=sealed_for(play, liar.account, other))
+    for trainer in play.trainers:
+        trainer.deliver()
+    for trainer in play.trainers:
+        trainer.publish()
+    honest, cid = play.aggregator._open, play.stage.store.put(told).digest
+    monkeypatch.setattr(
+        play.aggregator,
+        "_open",
+        lambda delivery: honest(replace(delivery, cid=cid) if delivery.seat == 2 else delivery),
+    )
+    assert play.aggregator.settle().excluded == []
+    with pytest.raises(Difference, match="payload of seat 2 in round 0 does not open the commitment"):
+        audit(play, key=play.aggregator._key)
+
+
+@pytest.mark.parametrize("what", ["task", "initial model", "aggregate of round 0", "payload of seat 3 in round 0"])
+def test_audit__store_serves_wrong_bytes__names_them(play: Play, what: str) -> None:
+    settle_round(play)
+    terms = play.project.terms
+    digests = {
+        "task": terms.task,
+        "initial model": terms.model,
+        "aggregate of round 0": play.project.settlements()[0].cid,
+        "payload of seat 3 in round 0": play.project.deliveries(0)[3].cid,
+    }
+    with pytest.raises(Difference, match=f"the {what}.* doesn't have its digest"):
+        audit(play, Lying(play.stage.store, digests[what]))
+
+
+def test_audit__key_of_a_stranger__refuses(play: Play) -> None:
+    with pytest.raises(MarketError, match="the sealing key is of no member"):
+        audit(play, key=SealingKey.generate())
+
+
+# --- code
+
+
+def test_audit__no_project__says_so(play: Play) -> None:
+    nowhere = Project(play.stage.contracts.Escrow.at(play.stage.deployment.implementation))
+    with pytest.raises(Difference, match="is no project: its code isn't a registry's proxy"):
+        code_module.check_code(nowhere, play.stage.contracts)
+
+
+def test_audit__other_verifier__names_its_code(play: Play, create_project: Callable[..., Any]) -> None:
+    driver = create_project()  # over a verifier that accepts what it is told to
+    with pytest.raises(Difference, match=r"the code of RoundVerifier at .* is not this package's"):
+        code_module.check_code(Project(driver.escrow), play.stage.contracts)
+
+
+def test_audit__another_srs__says_so(play: Play) -> None:
+    other = Srs(play.stage.srs.g1, Srs.insecure(64).tau_g2)
+    with pytest.raises(Difference, match=r"the verifier's \[tau\]_2 is"):
+        audit(play, srs=other)
+
+
+# --- a node that lies about what was settled
+
+
+def other_call(call: SettleCall, part: str) -> SettleCall:
+    match part:
+        case "commitments":
+            return replace(call, commitments=call.commitments[::-1])
+        case "gram":
+            return replace(call, gram=(call.gram[0] + 1, *call.gram[1:]))
+        case "gram_proof":
+            return replace(call, gram_proof=replace(call.gram_proof, a_z=(call.gram_proof.a_z + 1) % P))
+        case _:
+            return replace(call, range_proof=replace(call.range_proof, g_zeta=(call.range_proof.g_zeta + 1) % P))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("commitments", "round 0: the list of commitments is"),
+        ("gram", "round 0: the Gram proof is refused"),
+        ("gram_proof", "round 0: the Gram proof is refused"),
+        ("range_proof", "round 0: the range proof is refused"),
+    ],
+)
+def test_audit__another_proof__is_refused(play: Play, monkeypatch: pytest.MonkeyPatch, part: str, message: str) -> None:
+    settle_round(play)
+    read = auditor_module.read_settle_call
+    monkeypatch.setattr(auditor_module, "read_settle_call", lambda *arguments: other_call(read(*arguments), part))
+    with pytest.raises(Difference, match=message):
+        audit(play)
+
+
+def test_audit__proof_of_another_transaction__is_not_taken(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle_round(play)
+    read = auditor_module.read_settle_call
+    monkeypatch.setattr(
+        auditor_module,
+        "read_settle_call",
+        lambda project, entry: read(project, replace(entry, values=entry.values | {"cid": bytes(32)})),
+    )
+    with pytest.raises(Difference, match="round 0: the transaction that settled it has no call of settle that fits"):
+        audit(play)
+
+
+def doubled(numbers: list[int]) -> list[int]:
+    """Of the contributions, each alike: credits stay what they are."""
+    return [number * 2 for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "message"),
+    [
+        ("kept", lambda value: value ^ 1, "who is kept is"),
+        ("policy_failed", lambda value: True, "the policy is said to have failed"),
+        ("agreement", lambda value: value + 1, "the agreement is"),
+        ("weights", lambda value: [value[0] ^ 1, *value[1:]], "the weights is"),
+        ("contributions", doubled, "the contributions is"),
+        ("rate", lambda value: value + 1, "RoundStarted: the rate is"),
+        ("aggregate", lambda value: [1, 2], "the aggregate's commitment is"),
+    ],
+)
+def test_audit__another_outcome__is_named(
+    play: Play, monkeypatch: pytest.MonkeyPatch, field: str, change: Callable[[Any], Any], message: str
+) -> None:
+    settle_round(play)
+    monkeypatch.setattr(auditor_module, "check_proofs", lambda *arguments: None)  # they are right, and take long
+    read = auditor_module.read_history
+
+    def altered(*arguments: Any) -> list[Entry]:
+        entries = read(*arguments)
+        return [
+            replace(entry, values=entry.values | {field: change(entry[field])}) if entry.name == "Settled" else entry
+            for entry in entries
+        ]
+
+    monkeypatch.setattr(auditor_module, "read_history", altered)
+    with pytest.raises(Difference, match=message):
+        audit(play)
+
+
+# --- a node that lies about what happened
+
+# what the books take as it is; the rest of the audit compares it with something else, or nothing depends on it
+NOT_IN_THE_BOOKS = {
+    ("Created", "terms"),  # the contract's own are read
+    ("Accepted", "key"),  # state
+    ("Enrolled", "key"),  # state
+    ("Delivered", "cid"),  # contents
+    ("Settled", "kept"),  # policy
+    ("Settled", "policy_failed"),  # policy
+    ("Settled", "agreement"),  # policy
+    ("Settled", "weights"),  # policy
+    ("Settled", "contributions"),  # policy; so little more makes no other credit
+    ("Settled", "aggregate"),  # policy
+    ("Settled", "rate"),  # policy; of the last round no other event tells it
+    ("Settled", "cid"),  # contents
+    ("Withdrawn", "to"),  # whatever the account wants
+}
+
+
+def altered_value(value: Any) -> Any:
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case str():
+            return value[:-1] + ("0" if value[-1] != "0" else "1")
+        case bytes():
+            return bytes([value[0] ^ 1]) + value[1:]
+        case [first, *rest]:
+            return [altered_value(first), *rest]
+        case _:
+            return None
+
+
+def replay(play: Play, entries: list[Entry]) -> Books:
+    books = Books(play.project.terms, play.project.submission_hash)
+    for entry in entries:
+        books.take(entry)
+    books.close()
+    return books
+
+
+def told_history(play: Play) -> list[Entry]:
+    """Of a finished project with a seat that missed a round."""
+    play.to_scoring()
+    for trainer in play.trainers[1:]:
+        trainer.publish()
+    play.aggregator.settle()
+    settle_round(play)
+    play.stage.owner.confirm(play.project)
+    for trainer in play.trainers:
+        trainer.withdraw()
+    head = play.project.escrow.provider.get_block("latest").number
+    entries = history_module.read_history(play.project, head)
+    replay(play, entries)
+    return entries
+
+
+def test_books__any_field_of_any_event_altered__is_noticed(play: Play) -> None:
+    entries = told_history(play)
+    passed = set()
+    for i, entry in enumerate(entries):
+        for name, value in entry.values.items():
+            other = replace(entry, values=entry.values | {name: altered_value(value)})
+            try:
+                replay(play, [*entries[:i], other, *entries[i + 1 :]])
+            except Difference:
+                continue
+            passed.add((entry.name, name))
+    assert passed == NOT_IN_THE_BOOKS
+    assert {entry.name for entry in entries} >= {"Missed", "Acknowledged", "Ended", "Confirmed", "Withdrawn"}
+
+
+def test_books__an_event_left_out_or_told_twice__is_noticed(play: Play) -> None:
+    entries = told_history(play)
+    last = [i for i, entry in enumerate(entries) if entry.name == "Withdrawn"]
+    for i in range(len(entries)):
+        if i not in last:  # nothing comes after it: only the contract's state tells
+            with pytest.raises(Difference):
+                replay(play, [*entries[:i], *entries[i + 1 :]])
+        with pytest.raises(Difference):
+            replay(play, [*entries[: i + 1], *entries[i:]])
+
+
+def test_audit__a_withdrawal_left_out__state_shows_it(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle_round(play)
+    play.trainers[0].withdraw()
+    read = auditor_module.read_history
+    monkeypatch.setattr(auditor_module, "read_history", lambda *arguments: read(*arguments)[:-1])
+    monkeypatch.setattr(auditor_module, "check_proofs", lambda *arguments: None)
+    with pytest.raises(Difference, match="has due, its seat and its parts is"):
+        audit(play)
+
+
+def test_read_settle_call__within_another_call__is_found(play: Play) -> None:
+    play.to_settling()
+    receipt = play.aggregator.settle().receipt
+    contract_type = play.project.escrow.contract_type
+    (direct,) = history_module._calls_within(bytes(receipt.data), contract_type)
+    wrapped = b"\x12\x34\x56\x78" + bytes(37) + bytes(receipt.data) + bytes(7)
+    assert list(history_module._calls_within(wrapped, contract_type)) == [direct]
+    assert len(direct.commitments) == SEATS
