@@ -1,7 +1,7 @@
 """The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry.
 
-A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. Whoever
-has the record can check that what is on chain is what this tree compiles to, with the immutables that belong there.
+A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. With it
+anybody can check that what is on chain is what this tree compiles to, with the immutables that belong there.
 """
 
 from __future__ import annotations

@@ -57,9 +57,14 @@ class TrainerSettings(Settings):
     path: str = ""
     share: tuple[int, ...] = ()
     seed: int = 0
+    clip: float = 0.0  # differential privacy (training/privacy.py): the most length of an update; 0: none
+    noise: float = 0.0  # of each entry, in units of clip
+    delta: float = 1e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if (self.clip > 0) != (self.noise > 0):
+            raise SettingsError("clip and noise: both above 0, or neither")
         if self.share and (len(self.share) != 2 or not 1 <= self.share[0] <= self.share[1]):
             raise SettingsError("share: the number of a share from 1, and how many there are, as [2, 6]")
 

@@ -23,6 +23,7 @@ from offchain.market.trainer import Prepared, Schedule, Trainer
 from offchain.market.trust import check_code, check_keys, check_policy, check_windows
 from offchain.storage.payload import MAX_TASK, task_from_bytes
 from offchain.storage.unixfs import cid_of
+from offchain.training.privacy import Privacy
 from offchain.training.quantise import zero_residual
 from offchain.training.registry import task_from_description
 from offchain.training.task import Samples, Task
@@ -76,7 +77,14 @@ class TrainerProgram(Program):
             settings.seed,
             key=self.key,
             transact=around.sender.transact,
+            privacy=self.privacy,
         )
+
+    @cached_property
+    def privacy(self) -> Privacy | None:
+        """Raises PrivacyError if its parameters give none."""
+        settings = self.settings
+        return Privacy(settings.clip, settings.noise, settings.delta) if settings.clip else None
 
     # --- steps
 
@@ -107,6 +115,9 @@ class TrainerProgram(Program):
 
     def submit(self, look: Look) -> None:
         self.trainer.submit_prepared(self._kept(look.status.round))
+        if self.privacy is not None:
+            rounds = sum(self.journal.fact(f"prepared-{r}") is not None for r in range(look.status.round + 1))
+            self.say(f"privacy so far: epsilon {self.privacy.epsilon(rounds):.3g} at delta {self.privacy.delta:g}")
 
     def deliver(self, look: Look) -> None:
         self.trainer.deliver_prepared(self._kept(look.status.round))

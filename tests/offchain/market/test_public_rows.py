@@ -228,7 +228,7 @@ def test_settle__another_vector_for_a_public_row__refused(public_play: Play, tol
     second = to_second(public_play, told)
     aggregator, project = second.aggregator, second.project
     opened = aggregator._open_all(project.deliveries(1))
-    public = aggregator._public_rows()
+    public = aggregator.public_rows()
     assert public is not None
     other = list(public.combinations)
     values = other[which].values.copy()
@@ -255,7 +255,7 @@ def test_settle__another_vector_for_a_public_row__refused(public_play: Play, tol
 def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any) -> None:
     second = to_second(public_play, told)
     aggregator, project = second.aggregator, second.project
-    opened, public = aggregator._open_all(project.deliveries(1)), aggregator._public_rows()
+    opened, public = aggregator._open_all(project.deliveries(1)), aggregator.public_rows()
     assert public is not None
     gram = gram_matrix(opened.updates, public.combinations)
     gram[SEATS] += 1  # of the first row with the last aggregate
