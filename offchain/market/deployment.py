@@ -1,6 +1,6 @@
 """The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry.
 
-A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. With it
+A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. So
 anybody can check that what is on chain is what this tree compiles to, with the immutables that belong there.
 """
 
