@@ -89,7 +89,7 @@ class OwnerSettings(Settings):
     seats: int = 8
     min_rows: int = 0  # 0: the fewest that the policy can judge, with as many more as may be excluded
     max_excluded: int = 1
-    policy: str = "trimmed-cosine"
+    policy: str = "consensus"
     byzantine: int = 1
     learning_rate: float = 0.1
     epochs: int = 2

@@ -28,7 +28,7 @@ class MarketOptions:
     seed: int = 1
     rule: str = CONSENSUS
     byzantine: int = 2
-    agreement_floor: float = 1 / 16
+    agreement_floor: float = 0.0
     decay: float = 1 / 2
     least_rate: float = 1 / (1 << 32)  # decay stops here
     learning_rate: float = 0.3
