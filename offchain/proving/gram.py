@@ -115,9 +115,8 @@ def prove(
     n, d = updates.shape
     rows = n + len(public)
     if n < 1 or rows > MAX_ROWS or not dimension_is_sound(rows, d, srs.size):
-        raise InputError(
-            f"no proof for {n} updates and {len(public)} public rows of {d} entries with an SRS of {srs.size} powers"
-        )
+        count = f"{n} updates and {len(public)} public rows" if public else f"{n} updates"
+        raise InputError(f"no proof for {count} of {d} entries with an SRS of {srs.size} powers")
     check_context_and_tails(context, tails, n)
     points = commitments_to(srs, updates, tails, commitments, public)
     if gram is None:

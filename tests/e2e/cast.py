@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class Cast:
     def kill(self, name: str) -> None:
         """kill -9."""
         process = self.processes.pop(name)
-        process.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended
+            os.killpg(process.pid, signal.SIGKILL)  # npm's anvil is a launcher with a child
         process.wait()
 
     def close(self) -> None:
@@ -75,7 +77,9 @@ class Cast:
     def _start(self, name: str, command: list[str]) -> None:
         environment = os.environ | {"APE_FOUNDRY_HOST": self.url, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
         with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
+            self.processes[name] = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
 
     def _answers(self) -> bool:
         try:

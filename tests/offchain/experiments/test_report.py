@@ -18,6 +18,7 @@ CELLS = {
     "manipulation": {"rule": "consensus", "setting": "same", "seed": 0, "attack": "copies", "seats": 5, "split": True},
     "stability": {"setting": "size", "pay": "consensus", "seed": 0},
     "quantisation": {"task": "wine", "seed": 0},
+    "rate": {"setting": "same", "rate": 0.3, "floor": 0.0, "seed": 0},
     "cost": {"setting": "size", "seed": 0},
 }
 

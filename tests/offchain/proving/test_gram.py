@@ -212,11 +212,11 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"updates": updates_of(1, 16)}, "no proof for 1 updates and 0 public rows of 16 entries"),
-        ({"updates": updates_of(4, 19)}, "no proof for 4 updates and 0 public rows of 19 entries"),
+        ({"updates": updates_of(1, 16)}, "no proof for 1 updates of 16 entries"),
+        ({"updates": updates_of(4, 19)}, "no proof for 4 updates of 19 entries"),
         (
             {"updates": updates_of(2, 4985)},
-            "no proof for 2 updates and 0 public rows of 4985 entries with an SRS of 5000 powers",
+            "no proof for 2 updates of 4985 entries with an SRS of 5000 powers",
         ),
         ({"updates": updates_of(33, 60)}, "no proof for 33 updates"),
         ({"updates": updates_of(1, 20)[:0]}, "no proof for 0 updates"),
