@@ -76,10 +76,12 @@ def cli(
             )
             for finding in auditor.run():
                 sign = "[green]checked  [/]" if finding.checked else "[yellow]unchecked[/]"
-                console.print(f"{sign} [bold]{finding.subject:8}[/] {escape(finding.text)}", highlight=False)
+                console.print(
+                    f"{sign} [bold]{finding.subject:8}[/] {escape(finding.text)}", highlight=False, soft_wrap=True
+                )
                 unchecked += not finding.checked
     except Difference as difference:
-        console.print(f"[red]DIFFERENT[/] {escape(str(difference))}", highlight=False)
+        console.print(f"[red]DIFFERENT[/] {escape(str(difference))}", highlight=False, soft_wrap=True)
         raise click.exceptions.Exit(1) from difference
     except EXPECTED as error:
         raise click.ClickException(str(error)) from error

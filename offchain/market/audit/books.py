@@ -472,8 +472,7 @@ class Books:
         must(self._fee_event in ("", event), f"the pending fee was {self._fee_event.lower()}")
 
     def _end_turn(self) -> None:
-        assert self.current is not None
-        self.spent.add(self.current)
+        self.spent.add(str(self.current))
         self.current, self.stake = None, 0
 
     def _round_over(self, missing: set[int]) -> None:

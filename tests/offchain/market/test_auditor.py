@@ -72,6 +72,12 @@ class Lying(Store):
         pass
 
 
+@pytest.fixture
+def proofs_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are right, and take longer to verify than all else."""
+    monkeypatch.setattr(auditor_module, "check_proofs", lambda *arguments: None)
+
+
 # --- what passes
 
 
@@ -104,6 +110,7 @@ def test_audit__before_anything_was_settled__passes(play: Play) -> None:
     assert {finding.subject for finding in findings} == {"code", "history", "state", "contents"}
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__row_excluded__passes_and_tells_the_payload(play: Play) -> None:
     play.to_delivering()
     liar = play.trainers[2]
@@ -122,6 +129,7 @@ def test_audit__row_excluded__passes_and_tells_the_payload(play: Play) -> None:
     )
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__empty_store__says_what_could_not_be_checked(play: Play, tmp_path: Path) -> None:
     settle_round(play)
     texts = unchecked(audit(play, EmbeddedStore(tmp_path)))
@@ -139,6 +147,7 @@ def test_audit__unknown_policy__is_asked_on_chain(play: Play, monkeypatch: pytes
     assert text.endswith("is none of this package's: it is asked, not replayed")
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__aggregate_sealed_to_members__opens_with_a_members_key_alone(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +166,7 @@ def test_audit__aggregate_sealed_to_members__opens_with_a_members_key_alone(
 # --- contents that are not what they should be
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__aggregate_of_other_numbers__names_the_round(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     play.to_settling()
     false = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
@@ -167,6 +177,7 @@ def test_audit__aggregate_of_other_numbers__names_the_round(play: Play, monkeypa
         audit(play)
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__republished_aggregate_of_other_numbers__names_the_round(play: Play) -> None:
     settle_round(play)
     false = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
@@ -176,6 +187,7 @@ def test_audit__republished_aggregate_of_other_numbers__names_the_round(play: Pl
         audit(play)
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__payload_changed_with_the_aggregators_help__key_shows_it(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +214,7 @@ def test_audit__payload_changed_with_the_aggregators_help__key_shows_it(
 
 
 @pytest.mark.parametrize("what", ["task", "initial model", "aggregate of round 0", "payload of seat 3 in round 0"])
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__store_serves_wrong_bytes__names_them(play: Play, what: str) -> None:
     settle_round(play)
     terms = play.project.terms
@@ -215,6 +228,7 @@ def test_audit__store_serves_wrong_bytes__names_them(play: Play, what: str) -> N
         audit(play, Lying(play.stage.store, digests[what]))
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__key_of_a_stranger__refuses(play: Play) -> None:
     with pytest.raises(MarketError, match="the sealing key is of no member"):
         audit(play, key=SealingKey.generate())
@@ -302,11 +316,11 @@ def doubled(numbers: list[int]) -> list[int]:
         ("aggregate", lambda value: [1, 2], "the aggregate's commitment is"),
     ],
 )
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__another_outcome__is_named(
     play: Play, monkeypatch: pytest.MonkeyPatch, field: str, change: Callable[[Any], Any], message: str
 ) -> None:
     settle_round(play)
-    monkeypatch.setattr(auditor_module, "check_proofs", lambda *arguments: None)  # they are right, and take long
     read = auditor_module.read_history
 
     def altered(*arguments: Any) -> list[Entry]:
@@ -407,12 +421,12 @@ def test_books__an_event_left_out_or_told_twice__is_noticed(play: Play) -> None:
             replay(play, [*entries[: i + 1], *entries[i:]])
 
 
+@pytest.mark.usefixtures("proofs_hold")
 def test_audit__a_withdrawal_left_out__state_shows_it(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     settle_round(play)
     play.trainers[0].withdraw()
     read = auditor_module.read_history
     monkeypatch.setattr(auditor_module, "read_history", lambda *arguments: read(*arguments)[:-1])
-    monkeypatch.setattr(auditor_module, "check_proofs", lambda *arguments: None)
     with pytest.raises(Difference, match="has due, its seat and its parts is"):
         audit(play)
 
