@@ -127,4 +127,4 @@ def _figure(results: Results, figure: Figure) -> None:
     axes[0].legend(frameon=False, fontsize=7)
 
 
-COST = Experiment("cost", "What does a score cost?", _cells, _measure, _tables, _figure, seeds=10)
+COST = Experiment("cost", "What does a score cost?", _cells, _measure, _tables, _figure, seeds=5)

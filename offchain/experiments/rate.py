@@ -72,4 +72,4 @@ def _figure(results: Results, figure: Figure) -> None:
     axes[0].legend(frameon=False, fontsize=7)
 
 
-RATE = Experiment("rate", "Does the learning-rate rule help?", _cells, _measure, _tables, _figure, seeds=5)
+RATE = Experiment("rate", "Does the learning-rate rule help?", _cells, _measure, _tables, _figure, seeds=3)
