@@ -1,0 +1,68 @@
+"""A trainer program whose settings ask for differential privacy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from offchain.market.errors import SettingsError
+from offchain.market.journal import Journal
+from offchain.market.programs.base import Surroundings
+from offchain.market.programs.trainer import TrainerProgram
+from offchain.market.sender import Sender
+from offchain.market.settings import TrainerSettings
+from offchain.training.privacy import Privacy
+from tests.offchain.market.play import Play
+
+
+@pytest.fixture
+def program_of(
+    project: Any, chain: Any, play: Play, tmp_path: Path
+) -> Iterator[Callable[[TrainerSettings], TrainerProgram]]:
+    """The program of the first seat, with these settings."""
+    journal = Journal(tmp_path / "state")
+    stage, account = play.stage, play.trainers[0].account
+
+    def make(settings: TrainerSettings) -> TrainerProgram:
+        sender = Sender(account, chain.provider, journal)
+        around = Surroundings(account, project, stage.store, stage.srs, journal, sender)
+        return TrainerProgram(settings, play.project, around)
+
+    yield make
+    journal.close()
+
+
+@pytest.mark.parametrize(("clip", "times"), [(0.0, 0), (2.0, 1)])
+def test_prepare__clip_and_noise__update_is_privatised_before_it_is_kept(
+    program_of: Callable[[TrainerSettings], TrainerProgram],
+    play: Play,
+    monkeypatch: pytest.MonkeyPatch,
+    clip: float,
+    times: int,
+) -> None:
+    asked: list[tuple[Privacy, npt.NDArray[np.float64]]] = []
+
+    def privatise(privacy: Privacy, update: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        asked.append((privacy, update))
+        return np.zeros_like(update)
+
+    monkeypatch.setattr(Privacy, "privatise", privatise)
+    program = program_of(TrainerSettings(clip=clip, noise=0.5 * (clip > 0), seed=1))
+    look = play.project.look()
+    assert look is not None
+    program.prepare(look)
+    assert len(asked) == times
+    for privacy, update in asked:
+        assert (privacy.clip, privacy.noise, privacy.delta) == (2.0, 0.5, 1e-5)
+        assert update.shape == (play.project.terms.dimension,)
+
+
+@pytest.mark.parametrize("settings", [{"clip": 1.0}, {"noise": 1.0}])
+def test_settings__one_of_clip_and_noise__refused(settings: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match="both above 0, or neither"):
+        TrainerSettings(**settings)
