@@ -17,6 +17,12 @@ from offchain.training.vector import dimension
 from tests.offchain.market.play import SEATS, Play
 
 
+@pytest.fixture(scope="session", autouse=True)
+def money(token: Any) -> Any:
+    """Deployed before any module's snapshot: what a session has for the first time inside of one is lost with it."""
+    return token
+
+
 @pytest.fixture(scope="module")
 def play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Play:
     """The first round is collecting. One row may be excluded."""

@@ -17,6 +17,7 @@ from offchain.market.sender import Sender
 def by_hand(chain: Any, token: Any) -> Iterator[Any]:
     """The provider of a chain on which nothing is mined until `mine`."""
     provider = chain.provider
+    chain.mine(3)  # Anvil knows no states of blocks from before a snapshot that was gone back to
     provider.make_request("evm_setAutomine", [False])
     yield provider
     provider.make_request("evm_setAutomine", [True])
