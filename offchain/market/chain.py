@@ -65,4 +65,6 @@ def sending(account: Any) -> Transact:
 def deploy_contract(account: Any, container: Any, *arguments: Any) -> Any:
     """Deploys a contract of this type from an account."""
     receipt = account.call(container(*arguments))
+    if not receipt.contract_address:  # not mined yet: a development chain with a block time
+        receipt = receipt.provider.get_receipt(receipt.txn_hash)
     return contract_at(container, receipt.contract_address)

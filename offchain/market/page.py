@@ -137,7 +137,7 @@ def _todo(project: Project, look: Look) -> RenderableType:
         lines.append(f"anybody:     {call}, a deadline has passed; every running program does it")
     if status.phase in (Phase.HANDOVER, Phase.CLOSED):
         lines.append("everybody:   what is due can be withdrawn; the programs do it")
-    lines.append(f"check it:    ape run audit {flag}")
+    lines.append(f"check it:    ape run audit {project.address} --store STORE")
     return Text("What can be done now\n" + "\n".join(f"  {line}" for line in lines))
 
 
