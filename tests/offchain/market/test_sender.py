@@ -20,6 +20,7 @@ def by_hand(chain: Any, token: Any) -> Iterator[Any]:
     chain.mine(3)  # Anvil knows no states of blocks from before a snapshot that was gone back to
     provider.make_request("evm_setAutomine", [False])
     yield provider
+    provider.make_request("anvil_dropAllTransactions", [])  # what waits is valid again once the chain is put back
     provider.make_request("evm_setAutomine", [True])
 
 
