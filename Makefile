@@ -17,13 +17,13 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi" -o -name "*.sol")
 SOLC := 0.8.37
 
-.PHONY: setup demo test test-slow check format peers kubo datasets clean
+.PHONY: setup solc demo test test-slow check format peers kubo datasets clean
 
 demo: setup
 	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
 
 test: setup check
-	ape test tests -m "not slow"
+	ape test tests -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup
 	ape test tests -m slow
@@ -51,14 +51,17 @@ datasets: setup
 	@echo "Installing Hugging Face datasets into .venv"
 	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt --requirement requirements-data.txt
 
-setup: .venv/.ready node_modules/.ready .build/.ready
+setup: .venv/.ready node_modules/.ready solc .build/.ready
 
 # All of them, whenever one has changed: Ape's own cache misses changes of imported modules after a failed compilation.
-.build/.ready: .venv/.ready node_modules/.ready $(CONTRACTS)
+.build/.ready: .venv/.ready node_modules/.ready $(CONTRACTS) | solc
 	@echo "Compiling the contracts"
-	@scripts/install_solc $(SOLC)
 	@ape compile --force --size
 	@touch $@
+
+# Every time: the launcher is the user's, for all trees, and names the packages of one.
+solc: node_modules/.ready
+	@scripts/install_solc $(SOLC)
 
 .venv/.ready: requirements.txt constraints.txt
 	@echo "Installing the Python packages into .venv: once, about two minutes"

@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Consensus policy: a round's pay from how much of each update the others confirm
 @notice A pure function of its arguments; anyone may call it. It holds nothing and trusts nobody: what can't be the Gram matrix

@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Escrow: one project, its terms, its money, its rounds
 @notice An owner funds a project. Aggregators accept it and one takes the turn with a stake, trainers enrol with a stake. Each
@@ -173,6 +175,7 @@ def settle(
     gram_proof: IRoundVerifier.GramProof,
     range_proof: IRoundVerifier.RangeProof,
     hints: uint256[2],
+    claimed: uint256[2],
     cid: bytes32,
 ):
     """
@@ -183,6 +186,7 @@ def settle(
            all steps, if the terms have public rows and there has been an aggregate.
     @param gram Upper triangle of their Gram matrix.
     @param hints For the verifier of the two proofs.
+    @param claimed The commitment to the aggregate, to save gas; (0, 0) to have it formed.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
     """
     m: machine.Machine = self._load()
@@ -227,6 +231,7 @@ def settle(
         self.terms.params,
         self.rate,
         with_steps,
+        claimed,
     )
     total: uint256 = 0
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
@@ -667,7 +672,7 @@ def _collecting_seat(m: machine.Machine) -> uint256:
     """
     @notice The sender's seat, which may still submit or leave.
     """
-    assert self._phase(m) == machine.COLLECTING, "escrow: not collecting"
+    assert machine._collecting(m, block.timestamp), "escrow: not collecting"
     seat: uint256 = self._seat_of(msg.sender)
     assert (m.active >> seat) & 1 == 1, "escrow: seat is given up"
     assert (m.submitted >> seat) & 1 == 0, "escrow: submitted already"

@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Registry: makes and lists projects
 @notice Anyone may create a project and publish a profile. A project's address commits to its owner and terms, so that approving

@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Round policy: what a round's Gram matrix decides
 @notice A pure function of its arguments; anyone may call it. It holds nothing and trusts nobody: what can't be the Gram matrix

@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Round verifier
 @notice Verifies what a round claims of the vectors behind its commitments, in two proofs over the same commitments: that public
@@ -73,7 +75,7 @@ def verify(
     ranges: claims.Claim = range_protocol._reduce(
         RANGE_KEY, SRS_SIZE, context, dimension, bits, self._first(rows, commitments), range_proof, hints[1]
     )
-    self._check(products, ranges, commitments)
+    self._check(claims._both(products, ranges, len(commitments)), commitments)
     return True
 
 
@@ -94,9 +96,12 @@ def judge(
     params: Bytes[256],
     rate: uint256,
     with_steps: bool,
+    claimed: uint256[2],
 ) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
     """
     @notice See IRoundVerifier.
+    @dev The policy is asked before the proofs are verified, so that a claimed aggregate takes part in the one check. It can't
+         tell, and what it says of a false matrix is dropped by the revert.
     """
     products: claims.Claim = gram_protocol._reduce(
         GRAM_KEY, SRS_SIZE, context, dimension, rows, commitments, gram, gram_proof, hints[0]
@@ -104,12 +109,17 @@ def judge(
     ranges: claims.Claim = range_protocol._reduce(
         RANGE_KEY, SRS_SIZE, context, dimension, bits, self._first(rows, commitments), range_proof, hints[1]
     )
-    self._check(products, ranges, commitments)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
+    both: claims.Claim = claims._both(products, ranges, len(commitments))
+    aggregate: uint256[2] = claimed
     # the weight of a public row is 0: it is beyond the rows
-    aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
+    if claimed[0] == 0 and claimed[1] == 0:
+        aggregate = bn254._weighted_sum(commitments, outcome.weights)
+    else:
+        both = claims._with_sum(both, outcome.weights, claimed, len(commitments))
+    self._check(both, commitments)
     sum: uint256[2] = [0, 0]
     if with_steps:
         sum = steps._after(rows, commitments, outcome.weights, aggregate)
@@ -149,6 +159,5 @@ def _first(rows: uint256, commitments: DynArray[uint256[2], MAX_ROWS]) -> DynArr
 
 @internal
 @view
-def _check(products: claims.Claim, ranges: claims.Claim, commitments: DynArray[uint256[2], MAX_ROWS]):
-    both: claims.Claim = claims._both(products, ranges, len(commitments))
-    assert claims._holds(both, commitments, TAU_G2), "verifier: pairing check failed"
+def _check(claim: claims.Claim, commitments: DynArray[uint256[2], MAX_ROWS]):
+    assert claims._holds(claim, commitments, TAU_G2), "verifier: pairing check failed"

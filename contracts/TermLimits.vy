@@ -1,4 +1,6 @@
 # pragma version 0.4.3
+# pragma evm-version prague
+# pragma optimize gas
 """
 @title Term limits: which terms a project may have
 @notice Holds nothing and trusts nobody. The escrow asks it before it takes any money; an owner may ask it before that. What

@@ -320,6 +320,7 @@ class ProjectDriver:
             "gram_proof": EMPTY_GRAM_PROOF,
             "range_proof": EMPTY_RANGE_PROOF,
             "hints": [0, 0],
+            "claimed": (0, 0),
             "cid": keccak(text="aggregate"),
         }
 

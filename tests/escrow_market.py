@@ -319,7 +319,7 @@ class Market(Node):
         if not genuine:
             commitments = commitments[1:] + commitments[:1]
         gram = [1] * (len(commitments) * (len(commitments) + 1) // 2)
-        return mask(excluded), commitments, gram, EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], CID
+        return mask(excluded), commitments, gram, EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], (0, 0), CID
 
 
 @pytest.fixture

@@ -288,7 +288,7 @@ MUTANTS = (
     _other(
         "RoundVerifier.vy",
         "round_verifier/test_verify",
-        '    assert claims._holds(both, commitments, TAU_G2), "verifier: pairing check failed"\n',
+        '    assert claims._holds(claim, commitments, TAU_G2), "verifier: pairing check failed"\n',
     ),
     _other(
         "RoundVerifier.vy",
@@ -296,6 +296,17 @@ MUTANTS = (
         "    if len(first) > rows:",
         "    if len(first) > rows + 1:",
     ),
+    _other(
+        "RoundVerifier.vy",
+        "round_verifier/test_judge",
+        "        both = claims._with_sum(both, outcome.weights, claimed, len(commitments))\n",
+        "        bn254._check(claimed)\n",
+    ),
+    _other(
+        "RoundVerifier.vy", "round_verifier/test_judge", "if claimed[0] == 0 and claimed[1] == 0", "if claimed[0] == 0"
+    ),
+    _other("modules/claims.vy", "claims/test_claims", "abi_encode(claim.digest, weights, sum)", "claim.digest"),
+    _other("modules/claims.vy", "claims/test_claims", "ecmul(bn254._negate(sum), factor)", "ecmul(sum, factor)"),
     _other("modules/bn254.vy", "bn254/test_bn254", "assert max(x, y) < Q", "assert max(x, y) <= Q"),
     _other("modules/bn254.vy", "bn254/test_bn254", " or (x | y) == 0", ""),
     _other(

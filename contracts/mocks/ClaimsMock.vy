@@ -13,5 +13,11 @@ def both(first: claims.Claim, second: claims.Claim, rows: uint256) -> claims.Cla
 
 @external
 @view
+def with_sum(claim: claims.Claim, weights: uint256[32], sum: uint256[2], rows: uint256) -> claims.Claim:
+    return claims._with_sum(claim, weights, sum, rows)
+
+
+@external
+@view
 def holds(claim: claims.Claim, rows: DynArray[uint256[2], 32], tau_g2: uint256[4]) -> bool:
     return claims._holds(claim, rows, tau_g2)

@@ -70,12 +70,14 @@ def judge(
     params: Bytes[256],
     rate: uint256,
     with_steps: bool,
+    claimed: uint256[2],
 ) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
     self._check(context, dimension, bits, rows, commitments, gram, gram_proof, range_proof, hints)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
     aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
+    assert (claimed[0] == 0 and claimed[1] == 0) or (claimed[0] == aggregate[0] and claimed[1] == aggregate[1]), "mock: wrong aggregate"
     sum: uint256[2] = [0, 0]
     if with_steps:
         sum = steps._after(rows, commitments, outcome.weights, aggregate)

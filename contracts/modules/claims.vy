@@ -6,9 +6,10 @@
             e(point + base [1]_1 + sum_i weights_i C_i, [1]_2) = e(opening, [tau]_2).
 
         The protocols reduce a proof to one claim each. Two claims about the same rows are checked as one, their sum with a
-        random factor: one multiplication for each row and one pairing check, instead of two.
-@custom:security The factor has to be drawn from all that either claim consists of, the openings included. Without it anybody could
-        make two false claims whose errors cancel; with it they do with probability 1 / P.
+        random factor: one multiplication for each row and one pairing check, instead of two. What is said of a weighted sum of
+        the rows is added to a claim in the same way.
+@custom:security A factor has to be drawn from all that it multiplies and all that it is added to, the openings included. Without it
+        anybody could make two false claims whose errors cancel; with it they do with probability 1 / P.
 """
 from . import bn254
 
@@ -48,6 +49,24 @@ def _both(first: Claim, second: Claim, rows: uint256) -> Claim:
     both.base = uint256_addmod(first.base, uint256_mulmod(second.base, factor, P), P)
     both.point = ecadd(first.point, ecmul(second.point, factor))
     both.opening = ecadd(first.opening, ecmul(second.opening, factor))
+    both.digest = digest
+    return both
+
+
+@internal
+@view
+def _with_sum(claim: Claim, weights: uint256[MAX_ROWS], sum: uint256[2], rows: uint256) -> Claim:
+    """
+    @dev A claim that holds only if the other does and sum_i weights_i C_i is `sum`: one multiplication instead of one a row.
+         `sum` enters as a row of weight -1.
+    """
+    bn254._check(sum)
+    digest: bytes32 = keccak256(abi_encode(claim.digest, weights, sum))
+    factor: uint256 = convert(digest, uint256) % P
+    both: Claim = claim
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        both.weights[i] = uint256_addmod(claim.weights[i], uint256_mulmod(weights[i], factor, P), P)
+    both.point = ecadd(claim.point, ecmul(bn254._negate(sum), factor))
     both.digest = digest
     return both
 

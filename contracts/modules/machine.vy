@@ -98,13 +98,19 @@ def _phase(m: Machine, min_rows: uint256, now: uint256) -> uint256:
         return m.state
     if m.current == 0:
         return VACANT
-    if now <= m.d1 and m.submitted != m.active:
+    if self._collecting(m, now):
         return COLLECTING
     if self._count(m.submitted) < min_rows or (now > m.d2 and self._count(m.delivered) < min_rows):
         return FAILED
     if now <= m.d2 and m.delivered != m.submitted:
         return DELIVERING
     return SCORING
+
+
+@internal
+@pure
+def _collecting(m: Machine, now: uint256) -> bool:
+    return m.state == ROUNDS and m.current != 0 and now <= m.d1 and m.submitted != m.active
 
 
 @internal

@@ -25,7 +25,7 @@ from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.market.public_rows import PublicRow, PublicRows, after
 from offchain.progress import stage
-from offchain.proving.commitment import Combination, commit
+from offchain.proving.commitment import Combination, combine, commit
 from offchain.proving.gram import gram_matrix
 from offchain.proving.round import RoundProof, prove_round
 from offchain.proving.srs import Srs
@@ -148,7 +148,8 @@ class Aggregator:
         proof = self._prove(round_, opened, gram, public)
         prove_seconds = time.perf_counter() - started
         mask = sum(1 << seat for seat in excluded)
-        return ReadyRound(round_, excluded, (mask, *proof.settle_arguments, published), prove_seconds)
+        commitment = combine([row.commitment for row in rows], outcome.weights)
+        return ReadyRound(round_, excluded, (mask, *proof.settle_arguments, commitment, published), prove_seconds)
 
     def void(self, excluded: list[int]) -> Any:
         """Gives the running round up, because more payloads are unusable than may be excluded."""

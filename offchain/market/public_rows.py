@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from offchain.market.project import Point
-from offchain.proving.commitment import Combination
-from offchain.proving.kernels.curve import decode, encode
-from offchain.proving.kernels.field import from_ints
-from offchain.proving.kernels.msm import msm
+from offchain.proving.commitment import Combination, combine
 from offchain.proving.parameters import P
 from offchain.scoring.aggregate import step_scale
 
@@ -49,12 +46,11 @@ def after(before: PublicRows | None, aggregate: PublicRow, total_weight: int) ->
     """The public rows after a round that kept something: `total_weight` is at least 1."""
     scale = step_scale(total_weight)
     values, tail = aggregate.combination.values * np.int64(scale), [t * scale % P for t in aggregate.combination.tail]
-    points, scalars = [decode(aggregate.commitment)], [scale]
+    points, factors = [aggregate.commitment], [scale]
     if before is not None:
         steps = before.steps.combination
         values = values + steps.values
         tail = [(a + b) % P for a, b in zip(tail, steps.tail, strict=True)]
-        points.append(decode(before.steps.commitment))
-        scalars.append(1)
-    commitment = encode(msm(np.stack(points), from_ints(scalars)))
-    return PublicRows(aggregate, PublicRow(Combination(values, tuple(tail)), commitment))
+        points.append(before.steps.commitment)
+        factors.append(1)
+    return PublicRows(aggregate, PublicRow(Combination(values, tuple(tail)), combine(points, factors)))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from offchain.progress import stage
 from offchain.proving.errors import InputError
-from offchain.proving.kernels.curve import Point, add, encode
+from offchain.proving.kernels.curve import Point, add, decode, encode
 from offchain.proving.kernels.field import P, Words, from_ints
 from offchain.proving.kernels.msm import msm
 from offchain.proving.parameters import TAIL
@@ -28,6 +28,7 @@ __all__ = [
     "TAIL",
     "Combination",
     "Point",
+    "combine",
     "commit",
     "commit_combination",
     "commit_integers",
@@ -90,6 +91,11 @@ def commit_integers(srs: Srs, values: npt.NDArray[np.int64], tail: Sequence[int]
 def commit_combination(srs: Srs, combination: Combination) -> Point:
     """The commitment to a combination: the same combination of the updates' commitments."""
     return commit_integers(srs, combination.values, combination.tail)
+
+
+def combine(commitments: Sequence[Point], factors: Sequence[int]) -> Point:
+    """sum_i factors_i C_i: the commitment to that combination of what is committed."""
+    return encode(msm(np.stack([decode(commitment) for commitment in commitments]), from_ints(factors)))
 
 
 def commit_polynomial(srs: Srs, name: str, coefficients: Words) -> Point:

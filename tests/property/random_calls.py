@@ -63,7 +63,7 @@ def never_allowed(rng: random.Random, market: Market) -> tuple[Any, bytes]:
     """A party, and a call that the rules allow to nobody at any time."""
     escrow, terms = market.escrow, tuple(market.terms.values())
     wild = rng.choice([2**256 - 1, 2**32, 2**255])
-    proofs = (EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0])
+    proofs = (EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], (0, 0))
     calls = {
         "initialize": lambda: (rng.choice(market.people).address, terms),
         "accept": lambda: (bytes(32),),

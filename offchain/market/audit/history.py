@@ -48,6 +48,7 @@ class SettleCall:
     gram_proof: GramProof
     range_proof: RangeProof
     hints: tuple[int, int]
+    claimed: Point
     cid: bytes
 
 
@@ -85,11 +86,11 @@ def _calls_within(data: bytes, contract_type: Any) -> Iterator[SettleCall]:
     start = data.find(selector)
     while start >= 0:
         try:
-            excluded, commitments, gram, gram_proof, range_proof, hints, cid = decode(types, data[start + 4 :])
+            excluded, commitments, gram, gram_proof, range_proof, *rest = decode(types, data[start + 4 :])
         except (DecodingError, OverflowError):
             pass
         else:
-            yield SettleCall(excluded, commitments, gram, GramProof(*gram_proof), RangeProof(*range_proof), hints, cid)
+            yield SettleCall(excluded, commitments, gram, GramProof(*gram_proof), RangeProof(*range_proof), *rest)
         start = data.find(selector, start + 1)
 
 

@@ -10,21 +10,16 @@ S = the last aggregate, M = sum_r (2^41 // sum_i k_ri) S_r.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from offchain.market.audit.books import Settled
 from offchain.market.audit.code import Contracts
 from offchain.market.audit.finding import Difference, must, same
 from offchain.market.audit.history import SettleCall
 from offchain.market.project import Point, Project
+from offchain.proving.commitment import combine
 from offchain.proving.errors import Rejected
-from offchain.proving.kernels.curve import decode, encode
-from offchain.proving.kernels.field import from_ints
-from offchain.proving.kernels.msm import msm
 from offchain.proving.range_transcript import RangeStatement
 from offchain.proving.range_verifier import verify_range
 from offchain.proving.srs import Srs
@@ -33,7 +28,7 @@ from offchain.proving.verifier import verify
 from offchain.scoring.aggregate import step_scale
 from offchain.scoring.policy import NotAGramMatrixError, Outcome, evaluate
 
-__all__ = ["PublicPoints", "check_policy", "check_proofs", "combine"]
+__all__ = ["PublicPoints", "check_policy", "check_proofs"]
 
 IDENTITY: Point = (0, 0)
 
@@ -54,11 +49,6 @@ class PublicPoints:
         if before is not None:
             points, scalars = [*points, before.steps], [*scalars, 1]
         return cls(settled.aggregate, combine(points, scalars))
-
-
-def combine(points: Sequence[Point], scalars: Sequence[int]) -> Point:
-    """sum_i scalars_i points_i."""
-    return encode(msm(np.stack([decode(point) for point in points]), from_ints(scalars)))
 
 
 def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall, public: PublicPoints | None) -> None:
@@ -126,6 +116,7 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         terms.params,
         settled.rate,
         terms.public_rows,
+        IDENTITY,
     )
     said, failed = answer[0], answer[1]
     kept = [bool(said.kept >> row & 1) for row in range(rows)]

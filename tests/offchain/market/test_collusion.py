@@ -120,7 +120,7 @@ def test_settle__entries_that_wrap_around__range_proof_refuses_what_the_gram_pro
     before = project.status()
     with ape.reverts("verifier: pairing check failed"):
         project.escrow.settle(
-            0, commitments, claimed, proof.as_struct(), range_proof.as_struct(), hints, b"\x01" * 32,
+            0, commitments, claimed, proof.as_struct(), range_proof.as_struct(), hints, (0, 0), b"\x01" * 32,
             sender=aggregator.account,
         )  # fmt: skip
     assert project.status() == before

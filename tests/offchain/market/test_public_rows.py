@@ -249,7 +249,7 @@ def test_settle__another_vector_for_a_public_row__refused(public_play: Play, tol
         (proved(commitments=[*known, *public.commitments]), "verifier: pairing check failed"),
     ):
         with ape.reverts(error):
-            project.escrow.settle(0, *arguments, b"\x01" * 32, sender=aggregator.account)
+            project.escrow.settle(0, *arguments, (0, 0), b"\x01" * 32, sender=aggregator.account)
 
 
 def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any) -> None:
@@ -261,7 +261,7 @@ def test_settle__false_product_with_a_public_row__refused(public_play: Play, tol
     gram[SEATS] += 1  # of the first row with the last aggregate
     arguments = aggregator._prove(1, opened, gram, public).settle_arguments
     with ape.reverts("verifier: pairing check failed"):
-        project.escrow.settle(0, *arguments, b"\x01" * 32, sender=aggregator.account)
+        project.escrow.settle(0, *arguments, (0, 0), b"\x01" * 32, sender=aggregator.account)
 
 
 def test_after__rounds_of_any_weight__commitment_is_that_of_the_sum(public_play: Play) -> None:

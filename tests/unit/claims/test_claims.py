@@ -1,4 +1,4 @@
-"""Two claims in one: only if both hold."""
+"""Two claims in one, and a claim with a weighted sum of its rows: only if both hold."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ape
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from tests.unit.bn254.points import P, g1, g2
+from tests.unit.bn254.points import P, Q, g1, g2
 
 TAU = 987_654_321
 RNG = random.Random(5)
@@ -111,3 +112,48 @@ def test_both__factor__is_drawn_from_digests_and_openings(claims: Any) -> None:
     assert tuple(both.point) == g1(TRUE.point + factor * ALSO_TRUE.point)
     assert tuple(both.opening) == g1(TRUE.opening + factor * ALSO_TRUE.opening)
     assert both.digest == digest
+
+
+FACTORS = (2**32, 0, 7)
+SUM = sum(factor * row for factor, row in zip(FACTORS, ROWS, strict=True))
+
+
+@pytest.fixture(scope="module")
+def holds_with_sum(claims: Any) -> Callable[[Claim, int], bool]:
+    def check(claim: Claim, total: int) -> bool:
+        factors = [*FACTORS, *[0] * (32 - len(FACTORS))]
+        both = claims.with_sum(claim.words, factors, g1(total), len(ROWS))
+        return claims.holds(tuple(both.values()), [g1(row) for row in ROWS], g2(TAU))
+
+    return check
+
+
+def test_with_sum__both_true__holds(holds_with_sum: Callable[..., bool]) -> None:
+    assert holds_with_sum(TRUE, SUM)
+
+
+@pytest.mark.parametrize("errors", [(0, 1), (0, -1), (1, 0), (1, 1), (-1, 1), (5, -5), (5, 5)])
+def test_with_sum__one_false__does_not_hold(holds_with_sum: Callable[..., bool], errors: tuple[int, int]) -> None:
+    # errors that cancel in a plain sum or difference among them
+    assert not holds_with_sum(TRUE.off_by(errors[0]), SUM + errors[1])
+
+
+@pytest.mark.parametrize("total", [-SUM, 2 * SUM, ROWS[0], 0])
+def test_with_sum__another_sum__does_not_hold(holds_with_sum: Callable[..., bool], total: int) -> None:
+    assert not holds_with_sum(TRUE, total)
+
+
+def test_with_sum__no_point_of_the_curve__reverts(claims: Any) -> None:
+    for point, error in (((1, 3), "bn254: not on the curve"), ((1 + Q, 2), "bn254: coordinate not canonical")):
+        with ape.reverts(error):
+            claims.with_sum(TRUE.words, [0] * 32, point, len(ROWS))
+
+
+def test_with_sum__factor__is_drawn_from_digest_weights_and_sum(claims: Any) -> None:
+    factors = [*FACTORS, *[0] * 29]
+    digest = keccak(encode(["bytes32", "uint256[32]", "uint256[2]"], [TRUE.digest, factors, g1(SUM)]))
+    factor = int.from_bytes(digest, "big") % P
+    both = claims.with_sum(TRUE.words, factors, g1(SUM), len(ROWS))
+    assert list(both.weights) == [(a + factor * b) % P for a, b in zip(TRUE.words[0], factors, strict=True)]
+    assert tuple(both.point) == g1(TRUE.point - factor * SUM)
+    assert (both.base, tuple(both.opening), both.digest) == (TRUE.base, g1(TRUE.opening), digest)

@@ -14,6 +14,7 @@ from web3.exceptions import ContractLogicError
 
 from tests.escrow_driver import ONE, outcome_bytes
 from tests.round_cases import RoundCase, case_named
+from tests.unit.bn254.points import P, Q
 
 REVERT, BURN, GAUGE = 2, 3, 4  # modes of the mock
 RATE = 12_345
@@ -31,9 +32,11 @@ def asked(deploy: Callable[..., Any]) -> Any:
     return deploy("PolicyMock")
 
 
-def judged(case: RoundCase, policy: Any, gas: int = GAS, with_steps: bool = False) -> tuple[Any, ...]:
+def judged(
+    case: RoundCase, policy: Any, gas: int = GAS, with_steps: bool = False, claimed: Point = (0, 0)
+) -> tuple[Any, ...]:
     """The arguments."""
-    return *case.arguments, policy, gas, PARAMS, RATE, with_steps
+    return *case.arguments, policy, gas, PARAMS, RATE, with_steps, claimed
 
 
 def weighted_sum(points: list[Point], weights: list[int]) -> Point:
@@ -58,6 +61,72 @@ def test_judge__right_proofs__is_what_the_policy_says(
     assert (outcome.weights[:3], outcome.contributions[:3]) == (weights, shares)
     # of the rows alone
     assert tuple(aggregate) == weighted_sum(case.gram.commitments[:3], weights)
+
+
+@pytest.mark.parametrize("case", [ROUND, WITH_PUBLIC], ids=lambda case: case.name)
+@pytest.mark.parametrize("weights", [[ONE, ONE, ONE], [ONE - 1, 0, 1], [0, 0, 7]], ids=str)
+def test_judge__true_claim_of_the_aggregate__answers_as_without(
+    verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase, weights: list[int]
+) -> None:
+    kept = sum(1 << i for i, weight in enumerate(weights) if weight)
+    asked.set_answer(outcome_bytes(kept, weights, [0] * 3, 777), sender=owner)
+    verifier = verifier_for(case)
+    claimed = weighted_sum(case.gram.commitments[:3], weights)
+    assert verifier.judge(*judged(case, asked, with_steps=True, claimed=claimed)) == verifier.judge(
+        *judged(case, asked, with_steps=True)
+    )
+
+
+@pytest.mark.parametrize("case", [ROUND, WITH_PUBLIC], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "claimed",
+    [[ONE, 1, 7], [ONE, 0, 8], [-ONE, 0, -7], [2 * ONE, 0, 14], [1, 0, 0]],
+    ids=str,
+)
+def test_judge__false_claim_of_the_aggregate__reverts(
+    verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase, claimed: list[int]
+) -> None:
+    asked.set_answer(outcome_bytes(0b101, [ONE, 0, 7], [0] * 3, 777), sender=owner)
+    point = weighted_sum(case.gram.commitments[:3], [factor % P for factor in claimed])
+    with ape.reverts("verifier: pairing check failed"):
+        verifier_for(case).judge(*judged(case, asked, claimed=point))
+
+
+def test_judge__claim_of_a_public_row_too__reverts(verifier_for: VerifierFor, asked: Any, owner: Any) -> None:
+    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [0] * 3, 777), sender=owner)
+    point = weighted_sum(WITH_PUBLIC.gram.commitments[:4], [ONE] * 4)
+    with ape.reverts("verifier: pairing check failed"):
+        verifier_for(WITH_PUBLIC).judge(*judged(WITH_PUBLIC, asked, claimed=point))
+
+
+def test_judge__something_claimed_and_nothing_kept__reverts(verifier_for: VerifierFor, asked: Any, owner: Any) -> None:
+    asked.set_answer(outcome_bytes(0, [], [], 777), sender=owner)
+    with ape.reverts("verifier: pairing check failed"):
+        verifier_for(ROUND).judge(*judged(ROUND, asked, claimed=ROUND.gram.commitments[0]))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "error"),
+    [
+        ((1, 3), "bn254: not on the curve"),
+        ((Q + 1, 2), "bn254: coordinate not canonical"),
+        ((0, Q), "bn254: coordinate not canonical"),
+    ],
+)
+def test_judge__claim_is_no_point__reverts(
+    verifier_for: VerifierFor, asked: Any, owner: Any, claimed: Point, error: str
+) -> None:
+    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [0] * 3, 777), sender=owner)
+    with ape.reverts(error):
+        verifier_for(ROUND).judge(*judged(ROUND, asked, claimed=claimed))
+
+
+def test_judge__false_proof_and_true_claim__reverts(verifier_for: VerifierFor, asked: Any, owner: Any) -> None:
+    asked.set_answer(outcome_bytes(1, [ONE], [1], 777), sender=owner)
+    case = case_named("openings that cancel")
+    claimed = weighted_sum(case.gram.commitments[:1], [ONE])
+    with ape.reverts("verifier: pairing check failed"):
+        verifier_for(case).judge(*judged(case, asked, claimed=claimed))
 
 
 def test_judge__nothing_kept__aggregate_is_the_identity(verifier_for: VerifierFor, asked: Any, owner: Any) -> None:
