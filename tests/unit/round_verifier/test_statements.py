@@ -14,9 +14,11 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
+from offchain.proving.commitment import Combination
 from offchain.proving.gram import prove as prove_gram
 from offchain.proving.verifier import verify
 from tests.gram_cases import IDENTITY, P
+from tests.gram_mutations import put as put_in
 from tests.offchain.proving.reference import multiple, negate, sum_of
 from tests.round_calls import Answers, Call, as_lists, call_of, put, with_right_hints
 from tests.round_cases import RoundCase
@@ -24,12 +26,16 @@ from tests.round_proved import BITS, TAUS, prove, srs_of
 
 AskBoth = Callable[[RoundCase, list[Call]], list[Answers]]
 
-FIRST = [(7 * k + 3) % 5 - 2 for k in range(20)]  # within [-2, 2]: a sum of three fits the range
-SECOND = [(3 * k + 1) % 4 - 1 for k in range(20)]
-THIRD = [k % 3 - 1 for k in range(20)]
+DIMENSION = 24
+FIRST = [(7 * k + 3) % 5 - 2 for k in range(DIMENSION)]  # within [-2, 2]: a sum of three fits the range
+SECOND = [(3 * k + 1) % 4 - 1 for k in range(DIMENSION)]
+THIRD = [k % 3 - 1 for k in range(DIMENSION)]
 UPDATES = [FIRST, SECOND, THIRD]
 TAILS = [[(i + 2) * (k + 7) ** 50 % P for k in range(8)] for i in range(3)]
+PUBLIC = [Combination(np.array(row) * 2**40, tuple(TAILS[i])) for i, row in enumerate([FIRST, THIRD])]
 TAIL_OF_NOTHING = [0] * 8
+PAIRING_FAILED = Answers("verifier: pairing check failed", "pairing check failed")
+OUT_OF_BOUNDS = Answers("gram: entry out of bounds", "Gram entry out of bounds")
 PROOFS = ("gram_proof", "range_proof")
 
 
@@ -87,6 +93,30 @@ def test_judge__proofs_of_other_updates__refused_by_both(ask_both: AskBoth) -> N
         assert ask(ask_both, here, call).refused_for_one_reason, fields
 
 
+# --- a matrix that is right modulo P
+
+
+@pytest.mark.parametrize("public", [[], PUBLIC], ids=["rows alone", "public rows"])
+@pytest.mark.parametrize("shift", [P, -P, 2 * P], ids=["P", "-P", "2 P"])
+def test_judge__proof_of_an_entry_shifted_by_the_order__refused_by_both(
+    ask_both: AskBoth, shift: int, public: list[Combination]
+) -> None:
+    """By a prover that goes ahead with it: to the proof alone it is the same number."""
+    case = prove(UPDATES, TAILS, public=public)
+    assert ask(ask_both, case, call_of(case)).accepted
+    for k, entry in enumerate(case.gram.gram):
+        shifted = prove(UPDATES, TAILS, public=public, gram=put_in(case.gram.gram, k, entry + shift))
+        assert ask(ask_both, shifted, call_of(shifted)) == OUT_OF_BOUNDS
+
+
+@pytest.mark.parametrize("public", [[], PUBLIC], ids=["rows alone", "public rows"])
+def test_judge__proof_of_a_wrong_entry__refused_by_both(ask_both: AskBoth, public: list[Combination]) -> None:
+    case = prove(UPDATES, TAILS, public=public)
+    for k, entry in enumerate(case.gram.gram):
+        wrong = prove(UPDATES, TAILS, public=public, gram=put_in(case.gram.gram, k, entry + 1))
+        assert ask(ask_both, wrong, call_of(wrong)) == PAIRING_FAILED
+
+
 # --- another SRS
 
 
@@ -108,7 +138,7 @@ def test_judge__proofs_for_another_srs__refused_by_both(ask_both: AskBoth, taken
 def test_judge__nothing_committed__accepted_for_an_update_of_zeros_alone(ask_both: AskBoth, row: int) -> None:
     """An update of zeros without a tail has the identity as its commitment; the escrow takes none such."""
     updates, tails = list(UPDATES), list(TAILS)
-    updates[row], tails[row] = [0] * 20, TAIL_OF_NOTHING
+    updates[row], tails[row] = [0] * DIMENSION, TAIL_OF_NOTHING
     case = prove(updates, tails)
     call = call_of(case)
     assert tuple(call["commitments"][row]) == IDENTITY
