@@ -20,8 +20,8 @@ TAUS = (0x5EED, 0x0DD)  # of two SRSs
 
 @cache
 def srs_of(tau: int) -> Srs:
-    """64 powers."""
-    return Srs.insecure(64, tau)
+    """80 powers."""
+    return Srs.insecure(80, tau)
 
 
 def key_of(tau: int) -> tuple[tuple[int, ...], int]:

@@ -6,6 +6,7 @@ As in test_tables.py the hints fit whatever is asked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,7 @@ from eth_utils import keccak
 from offchain.proving.commitment import Combination
 from offchain.proving.gram import prove as prove_gram
 from offchain.proving.verifier import verify
-from tests.gram_cases import IDENTITY, P
+from tests.gram_cases import IDENTITY, P, zero_case
 from tests.gram_mutations import put as put_in
 from tests.offchain.proving.reference import multiple, negate, sum_of
 from tests.round_calls import Answers, Call, as_lists, call_of, put, with_right_hints
@@ -115,6 +116,18 @@ def test_judge__proof_of_a_wrong_entry__refused_by_both(ask_both: AskBoth, publi
     for k, entry in enumerate(case.gram.gram):
         wrong = prove(UPDATES, TAILS, public=public, gram=put_in(case.gram.gram, k, entry + 1))
         assert ask(ask_both, wrong, call_of(wrong)) == PAIRING_FAILED
+
+
+# --- more rows than the contract takes
+
+
+@pytest.mark.parametrize(("rows", "python"), [(32, "lengths don't match"), (33, "dimension out of bounds")])
+def test_judge__more_rows_than_32__refused_by_both(ask_both: AskBoth, rows: int, python: str) -> None:
+    """The Gram proof would be right. The contract refuses before it begins, by the bounds of its arguments."""
+    case = prove(UPDATES, TAILS)
+    zeros = RoundCase(zero_case(replace(case.gram, dimension=50), rows), case.ranges)
+    said = ask(ask_both, case, call_of(zeros))
+    assert said == Answers("range: wrong lengths" if rows == 32 else "", python)
 
 
 # --- another SRS
