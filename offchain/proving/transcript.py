@@ -84,7 +84,7 @@ class GramProof:
 
 
 def dimension_is_sound(rows: int, dimension: int, srs_size: int) -> bool:
-    """If a proof for this shape hides (d >= n + 16), can't wrap around (d is bounded by the SRS) and fits the contract."""
+    """If a proof for this shape hides (d >= n + 16), can't wrap around (d is bounded by the SRS) and fits a call."""
     return 1 <= rows <= MAX_ROWS and rows + 2 * TAIL <= dimension <= srs_size - 2 * TAIL
 
 

@@ -24,9 +24,10 @@ def verifier_for(deploy: Callable[..., Any]) -> Callable[[RoundCase], Any]:
 
 @pytest.fixture(scope="session")
 def steady_policy(deploy: Callable[..., Any], owner: Any) -> Any:
-    """Always of the same opinion; none of the projects has it."""
+    """Always of the same opinion, in which the gas that it got shows; none of the projects has it."""
     policy = deploy("PolicyMock")
     policy.set_answer(outcome_bytes(1, [ONE], [1], 777), sender=owner)
+    policy.set_mode(4, sender=owner)
     return policy
 
 
