@@ -16,7 +16,7 @@ VerifierFor = Callable[[RoundCase], Any]
 CASES = [case_named("longer SRS"), case_named("public rows"), case_named("single row")]
 AMPLE = 5_000_000
 INTRINSIC = 21_000
-EVENLY = 150  # levels between nothing and enough
+EVENLY = 60  # levels between nothing and enough
 HAS_FAILED = 67  # of the words that judge returns, whether the policy has
 FUNCTIONS = ("verify", "judge")
 
@@ -37,7 +37,7 @@ def least_gas(answers_at: Callable[[list[int]], list[Any]]) -> int:
 
 def levels_below(least: int) -> list[int]:
     """All over, and closer and closer to enough: there one precompile alone has too little."""
-    near = [least - 1 - distance for distance in range(0, 4_000, 40)] + [least - 2**k for k in range(17)]
+    near = [least - 1 - distance for distance in range(0, 4_000, 100)] + [least - 2**k for k in range(17)]
     return sorted({*near, *(INTRINSIC + (least - INTRINSIC) * k // EVENLY for k in range(EVENLY))})
 
 
@@ -73,7 +73,7 @@ def test_starved__false_proofs__never_accepted(
     ranges["range_proof"]["m_zeta"] = (ranges["range_proof"]["m_zeta"] + 1) % P
     right = calldata(verifier, function, call_of(case), steady_policy)
     least = least_gas(lambda gas: send(chain.provider.web3, verifier, [right] * len(gas), gas))
-    levels = [*levels_below(least), *range(least, least + 20_000, 200), 2 * least, AMPLE]
+    levels = [*levels_below(least), *range(least, least + 20_000, 1_000), 2 * least, AMPLE]
     for call in (gram, ranges):
         data = calldata(verifier, function, with_right_hints(call, case.key), steady_policy)
         answers = send(chain.provider.web3, verifier, [data] * len(levels), levels)
