@@ -17,6 +17,7 @@ from eth_utils import keccak
 from offchain.proving.commitment import TAIL, Point
 from offchain.proving.kernels.field import P
 from offchain.proving.pairing import G2Point
+from offchain.proving.parameters import MAX_ROWS
 
 __all__ = [
     "Challenges",
@@ -83,8 +84,8 @@ class GramProof:
 
 
 def dimension_is_sound(rows: int, dimension: int, srs_size: int) -> bool:
-    """If a proof for this shape hides (d >= n + 16) and can't wrap around (d is bounded by the SRS)."""
-    return rows >= 1 and rows + 2 * TAIL <= dimension <= srs_size - 2 * TAIL
+    """If a proof for this shape hides (d >= n + 16), can't wrap around (d is bounded by the SRS) and fits a call."""
+    return 1 <= rows <= MAX_ROWS and rows + 2 * TAIL <= dimension <= srs_size - 2 * TAIL
 
 
 class Transcript:
