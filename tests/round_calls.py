@@ -166,7 +166,7 @@ def ask_contract(contract: Any, policy: Any, web3: Any, calls: Sequence[Call]) -
 
 def asking(policy: Any) -> tuple[Any, ...]:
     """What `judge` takes beside the arguments of `verify`."""
-    return policy, 1_000_000, b"", 12_345, True
+    return policy, 1_000_000, b"", 12_345, True, (0, 0)
 
 
 def send(web3: Any, contract: Any, calldata: Sequence[bytes], gas: Sequence[int] = ()) -> list[dict[str, Any]]:
