@@ -31,8 +31,9 @@ that the common direction explains: it falls with few data, false labels, noise.
    what the others have no data of is paid, and any number of hostile rows borne. The owner is trusted for it.
 8. Rate. As in `policy.py`: below the floor of agreement it decays.
 
-Sources: Spearman, "General intelligence" (1904), for the one-factor model; Blanchard et al. (2017) and
-docs/results.md for what this one does and doesn't resist; Cao et al. (arXiv 2012.13995) for the reference. Cost: O(n^2 log n) integer operations.
+Sources: Spearman, "General intelligence" (1904), for the one-factor model; Cao et al. 2021, arXiv 2012.13995, for the
+reference; Blanchard et al. (2017) and docs/results.md for what this one does and doesn't resist. Cost: O(n^2 log n)
+integer operations.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class PolicyTerms:
 class Outcome:
     """What the policy decided; lists have an entry per row."""
 
-    void: bool  # too few rows to tell honest from hostile: nothing is kept, paid or changed
+    void: bool  # nothing is kept, paid or changed: too few rows to tell honest from hostile, or none like the reference
     kept: list[bool]
     weights: list[int]  # fixed point; 0 for rows that are not kept
     contributions: list[int]  # below 2^150; 0 for rows that are not kept
@@ -170,8 +170,9 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, h
     judged = range(1 if has_reference else 0, rows)
     live = [i for i in judged if products[i][i] != 0]
     byzantine = max(0, terms.byzantine - (len(judged) - len(live)))
+    nothing = Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
     if len(judged) < terms.least_rows or len(live) < 2 * byzantine + 3:
-        return Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
+        return nothing
 
     # scaled by 2^32, so that short updates get true cosines too
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
@@ -179,6 +180,8 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, h
     if terms.rule == CONSENSUS:
         coordinates = _coordinates(products, norms) if has_public else None
         kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
+        if not kept:  # nobody goes where the reference does
+            return nothing
     else:
         kept = _kept(products, cosines, live, byzantine, terms.rule)
         weights = _weights(cosines, norms, kept)
