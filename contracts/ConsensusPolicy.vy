@@ -10,7 +10,8 @@
         trainer's own. The loading rho_i is fitted to the cosines; errors that are correlated, as those of copies are, share one
         voice. Of the f rows least in line with the others those leave that are far out of line. A row is paid rho_i^4, less
         what it shares, less what is no news beside the *public rows*, the last aggregate and the sum of all steps, if the
-        matrix has them as last rows. If the rows agree too little the learning rate decays. Ties go by seat order: the earlier row stays. Medians are lower
+        matrix has them as last rows. If the first row is a *reference* of the owner's, it judges: rho_i is then in proportion to
+        row i's cosine with it, and rows that point away from it leave. If the rows agree too little the learning rate decays. Ties go by seat order: the earlier row stays. Medians are lower
         medians. Divisions round towards zero. ONE = 2^32 is 1.0. `offchain/scoring/consensus.py` has the formulas.
 @dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the number
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are
@@ -50,6 +51,8 @@ FLOOR: constant(uint256) = 2           # below this mean cosine the learning rat
 DECAY: constant(uint256) = 3           # to this part of it, at most ONE
 LEAST_RATE: constant(uint256) = 4
 PARAMS_SIZE: constant(uint256) = 160
+WITH_REFERENCE: constant(uint256) = 192  # and a word more: whether the first row is a reference
+MAX_PARAMS: constant(uint256) = 288
 MAX_BYZANTINE: constant(uint256) = 14  # 2f + 3 rows are the least that a round may have, and there are at most 32
 
 CONSENSUS: constant(uint256) = 4
@@ -60,19 +63,23 @@ ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 @external
 @view
-def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256], rate: uint256) -> IPolicy.Outcome:
+def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_PARAMS], rate: uint256) -> IPolicy.Outcome:
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
     @param gram Upper triangle, row by row, of `rows` rows, or of two more: the public rows, which come last.
-    @param params As `validate` accepted them.
+    @param params As `validate` accepted them; and a word, 1 if the first row is a reference, else 0, in projects that may have one.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
     entries: uint256 = rows * (rows + 1) // 2
     has_public: bool = len(gram) != entries
     if has_public:
         assert rows + PUBLIC_ROWS <= MAX_ROWS and len(gram) == entries + 2 * rows + 3, "policy: wrong lengths"
-    terms: uint256[5] = self._terms(params)
+    assert len(params) == PARAMS_SIZE or len(params) == WITH_REFERENCE, "policy: malformed terms"
+    terms: uint256[5] = self._terms(slice(params, 0, PARAMS_SIZE))
+    has_reference: bool = False
+    if len(params) == WITH_REFERENCE:
+        has_reference = extract32(params, PARAMS_SIZE, output_type=uint256) == 1
     assert rate != 0 and rate <= MAX_RATE, "policy: rate out of range"
 
     # squares and norms; a row of zeros has done nothing and counts among the hostile
@@ -151,30 +158,46 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
 
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     outcome.next_rate = rate
-    byzantine: uint256 = terms[BYZANTINE] - min(terms[BYZANTINE], rows - alive)
-    if rows < 2 * terms[BYZANTINE] + 3 or alive < 2 * byzantine + 3:
+    judged: uint256 = rows
+    judge: int256[32] = empty(int256[32])  # cosines with the reference
+    if has_reference:
+        judged = unsafe_sub(rows, 1)
+        for j: uint256 in range(1, rows, bound=MAX_ROWS):
+            judge[j] = pairs[unsafe_sub(j, 1)]
+        alive = unsafe_sub(alive, live & 1)
+        live = live & ~convert(1, uint256)
+    byzantine: uint256 = terms[BYZANTINE] - min(terms[BYZANTINE], judged - alive)
+    if judged < 2 * terms[BYZANTINE] + 3 or alive < 2 * byzantine + 3:
         return outcome
 
-    # each row's cosines in falling order: their sum without the f largest (accomplices) and the f smallest (enemies), and
-    # their median; both lifted
-    last: uint256 = alive - 1 - byzantine
-    middle: uint256 = alive - 2 - (alive - 2) // 2
-    sums: uint256[32] = empty(uint256[32])
+    kept: uint256 = 0
     medians: int256[32] = empty(int256[32])
-    for b: uint256 in range((rows + ROWS_PER_SORT - 1) // ROWS_PER_SORT, bound=3):
-        order: uint256[2][32] = lanes._largest(cells, b * 2 * lanes.STEP, rows, last, 40, cosines.GUARDS, 1, 0)
-        for half: uint256 in range(2):
-            total: uint256 = 0
-            for t: uint256 in range(byzantine, last, bound=MAX_ROWS):
-                total = unsafe_add(total, order[t][half])
-            row: uint256 = b * ROWS_PER_SORT + half * cosines.PER_WORD
-            for l: uint256 in range(cosines.PER_WORD):
-                i: uint256 = row + l
-                if i < rows and (live >> i) & 1 == 1:
-                    sums[i] = (total >> (40 * l)) & cosines.LANE
-                    medians[i] = max(0, convert((order[middle][half] >> (40 * l)) & cosines.LANE, int256) - (UNIT + 1))
+    if has_reference:
+        for i: uint256 in range(rows, bound=MAX_ROWS):
+            if (live >> i) & 1 == 1 and judge[i] > 0:
+                kept |= 1 << i
+        if kept == 0:
+            return outcome
+    else:
+        # each row's cosines in falling order: their sum without the f largest (accomplices) and the f smallest (enemies), and
+        # their median; both lifted
+        last: uint256 = alive - 1 - byzantine
+        middle: uint256 = alive - 2 - (alive - 2) // 2
+        sums: uint256[32] = empty(uint256[32])
+        for b: uint256 in range((rows + ROWS_PER_SORT - 1) // ROWS_PER_SORT, bound=3):
+            order: uint256[2][32] = lanes._largest(cells, b * 2 * lanes.STEP, rows, last, 40, cosines.GUARDS, 1, 0)
+            for half: uint256 in range(2):
+                total: uint256 = 0
+                for t: uint256 in range(byzantine, last, bound=MAX_ROWS):
+                    total = unsafe_add(total, order[t][half])
+                row: uint256 = b * ROWS_PER_SORT + half * cosines.PER_WORD
+                for l: uint256 in range(cosines.PER_WORD):
+                    i: uint256 = row + l
+                    if i < rows and (live >> i) & 1 == 1:
+                        sums[i] = (total >> (40 * l)) & cosines.LANE
+                        medians[i] = max(0, convert((order[middle][half] >> (40 * l)) & cosines.LANE, int256) - (UNIT + 1))
 
-    kept: uint256 = consensus._keep(sums, (last - byzantine) * cosines.BIAS, rows, live, alive, byzantine)
+        kept = consensus._keep(sums, (last - byzantine) * cosines.BIAS, rows, live, alive, byzantine)
     outcome.kept = kept
 
     news: int256[32] = empty(int256[32])
@@ -191,7 +214,12 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256]
             pair = unsafe_add(pair, 1)
     loadings: int256[32] = empty(int256[32])
     shared: int256[32] = empty(int256[32])
-    loadings, shared = consensus._fit(pairs, medians, rows, kept)
+    if has_reference:
+        loadings = consensus._judged(pairs, judge, rows, kept)
+        loadings, shared = consensus._fit(pairs, loadings, rows, kept, 0)
+    else:
+        loadings = consensus._typical(medians, rows, kept)
+        loadings, shared = consensus._fit(pairs, loadings, rows, kept, consensus.REFINEMENTS)
 
     clip: int256 = consensus._median(norms, rows, kept)
     weights: int256[32] = empty(int256[32])
@@ -267,10 +295,19 @@ def takes_public_rows(params: Bytes[256]) -> bool:
 
 @external
 @view
+def takes_reference(params: Bytes[256]) -> bool:
+    """
+    @notice Always.
+    """
+    return True
+
+
+@external
+@view
 def gas_for(rule: uint256, rows: uint256) -> uint256:
     """
-    @notice What `evaluate` never exceeds for so many rows, with public rows or without, whatever is in them and whatever the
-            other terms.
+    @notice What `evaluate` never exceeds for so many rows, with public rows or without, with a reference or without, whatever is in
+            them and whatever the other terms.
     """
     assert rule == CONSENSUS, "policy: malformed terms"
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"

@@ -211,6 +211,10 @@ def settle(
 
     # the numbers are true of them, and what they mean
     context: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender))
+    params: Bytes[288] = self.terms.params
+    if self.terms.reference:
+        # the owner's, who has the first seat
+        params = concat(self.terms.params, convert(rows & 1, bytes32))
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     aggregate: uint256[2] = [0, 0]
@@ -228,7 +232,7 @@ def settle(
         hints,
         self.terms.policy,
         self.terms.policy_gas,
-        self.terms.params,
+        params,
         self.rate,
         with_steps,
         claimed,
@@ -369,6 +373,7 @@ def enrol(key: bytes32):
     self._check_key(key)
     seat: uint256 = machine._count(m.active)  # nobody leaves before the first round
     assert seat < self.terms.seats, "escrow: no seat free"
+    assert seat != 0 or not self.terms.reference or msg.sender == self.owner, "escrow: the owner has the first seat"
     account: ledger.Account = ledger._load(msg.sender)
     assert account.seat == 0, "escrow: enrolled already"
     account.seat = seat + 1

@@ -66,7 +66,7 @@ WEIGHT: constant(int256) = 2**33 - 1
 
 @external
 @view
-def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[256], rate: uint256) -> IPolicy.Outcome:
+def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[288], rate: uint256) -> IPolicy.Outcome:
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
@@ -342,6 +342,15 @@ def takes_public_rows(params: Bytes[256]) -> bool:
 
 @external
 @view
+def takes_reference(params: Bytes[256]) -> bool:
+    """
+    @notice Never.
+    """
+    return False
+
+
+@external
+@view
 def gas_for(rule: uint256, rows: uint256) -> uint256:
     """
     @notice What `evaluate` never exceeds for so many rows, whatever is in them and whatever the other terms.
@@ -360,7 +369,7 @@ def _gas_for(rule: uint256, rows: uint256) -> uint256:
 
 @internal
 @pure
-def _terms(params: Bytes[256]) -> uint256[5]:
+def _terms(params: Bytes[288]) -> uint256[5]:
     assert len(params) == PARAMS_SIZE, "policy: malformed terms"
     terms: uint256[5] = abi_decode(params, uint256[5])
     assert self._is_sound(terms), "policy: malformed terms"

@@ -93,7 +93,7 @@ def judge(
     hints: uint256[2],
     policy: address,
     policy_gas: uint256,
-    params: Bytes[256],
+    params: Bytes[288],
     rate: uint256,
     with_steps: bool,
     claimed: uint256[2],

@@ -99,6 +99,8 @@ def _check_policy(t: IEscrow.Terms):
     assert t.policy.is_contract, "terms: policy has no code"
     assert t.policy_gas >= MIN_POLICY_GAS and t.policy_gas <= MAX_POLICY_GAS, "terms: policy gas out of range"
     least: uint256 = staticcall IPolicy(t.policy).least_rows(t.params)
+    if t.reference:
+        least += 1
     assert least <= t.min_rows and t.max_excluded <= t.min_rows - least, "terms: too many may be excluded"
     # an aggregator with nothing but garbage must be able to give the round up, whatever the policy says
     assert t.max_excluded < t.min_rows, "terms: too many may be excluded"
@@ -107,6 +109,8 @@ def _check_policy(t: IEscrow.Terms):
     ), "terms: policy refuses its params"
     if t.public_rows:
         assert staticcall IPolicy(t.policy).takes_public_rows(t.params), "terms: policy takes no public rows"
+    if t.reference:
+        assert staticcall IPolicy(t.policy).takes_reference(t.params), "terms: policy takes no reference"
 
 
 @internal

@@ -263,6 +263,22 @@ MUTANTS = (
         "term_limits/test_check",
         '    assert t.max_excluded < t.min_rows, "terms: too many may be excluded"\n',
     ),
+    _other(
+        "TermLimits.vy",
+        "term_limits/test_check",
+        '        assert staticcall IPolicy(t.policy).takes_reference(t.params), "terms: policy takes no reference"\n',
+        "        pass\n",
+    ),
+    _other("TermLimits.vy", "term_limits/test_check", "        least += 1\n", "        pass\n"),
+    _other("Escrow.vy", "escrow/test_reference_row", "convert(rows & 1, bytes32)", "convert(1, bytes32)"),
+    _other(
+        "Escrow.vy",
+        "escrow/test_reference_row",
+        ' or msg.sender == self.owner, "escrow: the owner has',
+        ', "escrow: the owner has',
+    ),
+    _other("ConsensusPolicy.vy", "consensus_policy/test_reference", "judge[i] > 0", "judge[i] >= 0"),
+    _other("ConsensusPolicy.vy", "consensus_policy/test_reference", "alive = unsafe_sub(alive, live & 1)", "pass"),
     # --- asking the policy
     _other(
         "modules/policies.vy",

@@ -15,6 +15,7 @@ expected: bytes32                      # hash of the only arguments that it find
 refuses: public(bool)
 least: uint256
 public_params: bytes32                 # hash of the params with which it takes public rows
+reference_params: bytes32              # and a reference
 
 
 @deploy
@@ -66,9 +67,17 @@ def set_takes_public_rows(params: Bytes[256]):
 
 
 @external
+def set_takes_reference(params: Bytes[256]):
+    """
+    @notice With these params it takes a reference.
+    """
+    self.reference_params = keccak256(params)
+
+
+@external
 @view
 @raw_return
-def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[256], rate: uint256) -> Bytes[4096]:
+def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[288], rate: uint256) -> Bytes[4096]:
     got: uint256 = msg.gas
     assert self.mode != REVERT, "mock: no answer"
     if self.question != empty(bytes32):
@@ -100,3 +109,9 @@ def least_rows(params: Bytes[256]) -> uint256:
 @view
 def takes_public_rows(params: Bytes[256]) -> bool:
     return self.public_params == keccak256(params)
+
+
+@external
+@view
+def takes_reference(params: Bytes[256]) -> bool:
+    return self.reference_params == keccak256(params)

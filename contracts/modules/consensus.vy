@@ -12,6 +12,7 @@ UNIT: constant(int256) = 2**32         # 1.0
 MAX_ROWS: constant(uint256) = 32
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
 LOADING_CAP: constant(int256) = 99 * UNIT // 100  # keeps the part that is error, and what is divided by it, away from 0
+LEAST_EXPLAINED: constant(int256) = 20  # rho_0^2 of a reference is at least 1 / 20
 REFINEMENTS: constant(uint256) = 2
 NEWS_MARGIN: constant(int256) = 3      # rows with a third of the median row's news, or more, lose nothing
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
@@ -64,20 +65,56 @@ def _keep(sums: uint256[32], bias: uint256, rows: uint256, live: uint256, alive:
 
 @internal
 @pure
-def _fit(
-    pairs: int256[MAX_PAIRS], medians: int256[32], rows: uint256, kept: uint256
-) -> (int256[32], int256[32]):
+def _typical(medians: int256[32], rows: uint256, kept: uint256) -> int256[32]:
     """
-    @notice Of the kept rows, from the cosines of pairs of them and each row's median: the loadings rho_i, 0 to LOADING_CAP, and
-            what is shared D_i, at least ONE: one plus the excess of the row's correlations of errors over the median row's.
-    @dev A row that isn't kept has cosines 0 and gets loading 0, so that it changes no sum and needs no test.
+    @notice First loadings of the kept rows, from each row's median cosine.
     """
     loadings: int256[32] = empty(int256[32])
     root: int256 = convert(isqrt(convert(max(1, self._median(medians, rows, kept)), uint256) << 32), int256)
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             loadings[i] = min(LOADING_CAP, medians[i] * UNIT // root)
+    return loadings
 
+
+@internal
+@pure
+def _judged(pairs: int256[MAX_PAIRS], judge: int256[32], rows: uint256, kept: uint256) -> int256[32]:
+    """
+    @notice Loadings of the kept rows by their cosines with a reference, c_i / rho_0.
+    @param judge These cosines, above 0 for rows that are kept.
+    """
+    above: int256 = 0
+    below: int256 = 0
+    pair: uint256 = 0
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
+            cosine: int256 = pairs[pair]
+            # below 2^96 and 2^64
+            above = unsafe_add(above, unsafe_mul(unsafe_mul(judge[i], judge[j]), max(0, cosine)))
+            below = unsafe_add(below, unsafe_mul(cosine, cosine))
+            pair = unsafe_add(pair, 1)
+    explained: int256 = UNIT * UNIT if below == 0 else above * UNIT // below
+    explained = min(UNIT * UNIT, max(UNIT * UNIT // LEAST_EXPLAINED, explained))
+    root: int256 = convert(isqrt(convert(explained, uint256)), int256)
+    loadings: int256[32] = empty(int256[32])
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        if (kept >> i) & 1 == 1:
+            loadings[i] = min(LOADING_CAP, judge[i] * UNIT // root)
+    return loadings
+
+
+@internal
+@pure
+def _fit(
+    pairs: int256[MAX_PAIRS], first: int256[32], rows: uint256, kept: uint256, refinements: uint256
+) -> (int256[32], int256[32]):
+    """
+    @notice Of the kept rows, from the cosines of pairs of them and first loadings: the loadings rho_i, 0 to LOADING_CAP, and
+            what is shared D_i, at least ONE: one plus the excess of the row's correlations of errors over the median row's.
+    @dev A row that isn't kept has cosines 0 and loading 0, so that it changes no sum and needs no test.
+    """
+    loadings: int256[32] = first
     related: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # r_ij, 0 to ONE
     shared: int256[32] = empty(int256[32])
     for refinement: uint256 in range(REFINEMENTS + 1):
@@ -101,7 +138,7 @@ def _fit(
         usual: int256 = self._median(totals, rows, kept)
         for i: uint256 in range(rows, bound=MAX_ROWS):
             shared[i] = UNIT + max(0, totals[i] - usual)
-        if refinement == REFINEMENTS:
+        if refinement == refinements:
             break
 
         # least squares: rho_i = sum_j W_ij cos_ij rho_j / sum_j W_ij rho_j^2, W_ij = (1 - r_ij) / D_j

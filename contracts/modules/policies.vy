@@ -23,7 +23,7 @@ CALL_RESERVE: constant(uint256) = 100_000
 def _ask(
     policy: address,
     policy_gas: uint256,
-    params: Bytes[256],
+    params: Bytes[288],
     rows: uint256,
     gram: DynArray[int256, MAX_GRAM],
     rate: uint256,

@@ -141,7 +141,7 @@ class Aggregator:
 
         public = self.public_rows()
         gram = gram_matrix(updates, public.combinations if public else ())
-        outcome = self._decide(len(rows), gram, rate)
+        outcome = self._decide([row.seat for row in rows], gram, rate)
         published = self._publish(round_, updates, opened.tails, outcome.weights)
 
         started = time.perf_counter()
@@ -244,11 +244,12 @@ class Aggregator:
             )
         return self._proof
 
-    def _decide(self, rows: int, gram: list[int], rate: int) -> Outcome:
+    def _decide(self, seats: list[int], gram: list[int], rate: int) -> Outcome:
         """The outcome, by the same rules here and on chain: a difference is found before anything is sent."""
-        terms = self.project.terms
-        outcome = evaluate(rows, gram, terms.policy_terms, rate)
-        there = self._policy.evaluate(rows, gram, terms.params, rate)
+        terms, rows = self.project.terms, len(seats)
+        has_reference = terms.has_reference(seats)
+        outcome = evaluate(rows, gram, terms.policy_terms, rate, has_reference=has_reference)
+        there = self._policy.evaluate(rows, gram, terms.policy_params(has_reference), rate)
         if list(there.weights[:rows]) != outcome.weights or list(there.contributions[:rows]) != outcome.contributions:
             raise MarketError("the policy contract decides otherwise than this package")
         return outcome

@@ -91,6 +91,9 @@ class OwnerSettings(Settings):
     max_excluded: int = 1
     policy: str = "consensus"
     byzantine: int = 1
+    reference: bool = (
+        False  # the owner trains too, on data of its own, and its row judges the others (docs/protocol.md)
+    )
     learning_rate: float = 0.1
     epochs: int = 2
     batch_size: int = 32

@@ -6,6 +6,7 @@ them; what an owner leaves out follows from the rest. Amounts are in the token's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -46,6 +47,7 @@ class ProjectTerms:
     params: bytes
     policy_gas: int
     public_rows: bool
+    reference: bool
     aggregators: list[str]
     model: bytes
     task: bytes
@@ -71,6 +73,7 @@ class ProjectTerms:
         min_rows: int | None = None,
         bits: int = 16,
         public_rows: bool = False,
+        reference: bool = False,
         window: int = DEFAULT_WINDOW,
     ) -> ProjectTerms:
         """Terms with sound defaults: a part of R / seats, a stake of R, a fee of R / 5 or more, so that an aggregator
@@ -85,7 +88,7 @@ class ProjectTerms:
             aggregator_stake=max(round_reward, seats * part),
             rounds=rounds,
             seats=seats,
-            min_rows=max(2, policy_terms.least_rows + max_excluded) if min_rows is None else min_rows,
+            min_rows=max(2, policy_terms.least_rows + reference + max_excluded) if min_rows is None else min_rows,
             max_excluded=max_excluded,
             accept_window=window,
             enrol_window=window,
@@ -101,6 +104,7 @@ class ProjectTerms:
             params=policy_terms.encode(),
             policy_gas=max(policy_gas, LEAST_POLICY_GAS),
             public_rows=public_rows,
+            reference=reference,
             aggregators=aggregators,
             model=model,
             task=task,
@@ -118,6 +122,14 @@ class ProjectTerms:
     def as_struct(self) -> dict[str, Any]:
         """As the contract takes it."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def policy_params(self, has_reference: bool) -> bytes:
+        """What a policy gets: `params`, and whether the first row is the reference, where there may be one."""
+        return self.params + int(has_reference).to_bytes(32, "big") if self.reference else self.params
+
+    def has_reference(self, seats: Sequence[int]) -> bool:
+        """Whether the first row of a round, whose rows are those of these seats in order, is the owner's reference."""
+        return self.reference and 0 in seats[:1]
 
     @property
     def funds(self) -> int:

@@ -25,10 +25,15 @@ that the common direction explains: it falls with few data, false labels, noise.
    Steps that were public before leave nothing, noise leaves next to nothing, and other vectors that all know are alike
    to everybody. So v_i is the sum of the squares of y_ij less its row's mean, without the f largest, since
    accomplices share what they like; phi_i is multiplied with min(1, 3 v_i / median v)^2.
-7. Rate. As in `policy.py`: below the floor of agreement it decays.
+7. A reference, if the owner sent one from data of its own: the first row, which judges and is neither paid nor weighed.
+   With c_i its cosine with row i, rows with c_i <= 0 leave instead of step 1, and instead of step 2
+   rho_i = c_i / rho_0, rho_0^2 = sum_{i<j} c_i c_j cos_ij+ / sum_{i<j} cos_ij^2, not below 1/20: who is right about
+   what the others have no data of is paid, and any number of hostile rows borne. The owner is trusted for it.
+8. Rate. As in `policy.py`: below the floor of agreement it decays.
 
-Sources: Spearman, "General intelligence" (1904), for the one-factor model; Blanchard et al. (2017) and
-docs/results.md for what this one does and doesn't resist. Cost: O(n^2 log n) integer operations.
+Sources: Spearman, "General intelligence" (1904), for the one-factor model; Cao et al. 2021, arXiv 2012.13995, for the
+reference; Blanchard et al. (2017) and docs/results.md for what this one does and doesn't resist. Cost: O(n^2 log n)
+integer operations.
 """
 
 from __future__ import annotations
@@ -41,6 +46,7 @@ __all__ = ["LOADING_CAP", "consensus"]
 ONE = 1 << 32
 LOADING_CAP = 99 * ONE // 100  # keeps the part that is error, and what is divided by it, away from 0
 REFINEMENTS = 2
+LEAST_EXPLAINED = 20  # rho_0^2 of a reference is at least 1 / 20
 NEWS_MARGIN = 3  # rows with a third of the median row's news, or more, lose nothing
 
 
@@ -50,15 +56,24 @@ def consensus(
     live: list[int],
     byzantine: int,
     coordinates: Sequence[Sequence[int]] | None,
+    has_reference: bool = False,
 ) -> tuple[list[int], list[int], list[int]]:
     """Kept rows, and weights and contributions of all rows.
 
     `cosines` is n x n and fixed point, `norms` are scaled by 2^32, `live` the rows that aren't zero, of which
     `byzantine` (at most (live - 3) / 2) may be hostile; `coordinates`, n x k and fixed point, those of unit rows in
-    the span of the public rows, if there are any. Contributions are below 2^65.
+    the span of the public rows, if there are any. With a reference row 0 is none of `live`, and nobody may be kept.
+    Contributions are below 2^65.
     """
-    kept = _keep(cosines, live, byzantine)
-    loadings, shared = _fit(cosines, kept, live)
+    if has_reference:
+        kept = [i for i in live if cosines[0][i] > 0]
+        if not kept:
+            return [], [0] * len(norms), [0] * len(norms)
+        loadings = _judged(cosines, kept)
+        shared = _errors(cosines, kept, loadings)[1]
+    else:
+        kept = _keep(cosines, live, byzantine)
+        loadings, shared = _fit(cosines, kept, live)
     clip = _median([norms[i] for i in kept])
     news = _news(cosines, coordinates, kept, live, byzantine) if coordinates is not None else dict.fromkeys(kept, ONE)
     weights, contributions = [0] * len(norms), [0] * len(norms)
@@ -111,6 +126,17 @@ def _fit(cosines: list[list[int]], kept: list[int], live: list[int]) -> tuple[di
         related, shared = _errors(cosines, kept, loadings)
         loadings = {i: _refined(cosines[i], i, related[i], shared, loadings) for i in kept}
     return loadings, _errors(cosines, kept, loadings)[1]
+
+
+def _judged(cosines: list[list[int]], kept: list[int]) -> dict[int, int]:
+    """Loadings of kept rows by their cosines with row 0, the reference."""
+    judge = cosines[0]
+    pairs = [(i, j) for i in kept for j in kept if i < j]
+    above = sum(judge[i] * judge[j] * max(0, cosines[i][j]) for i, j in pairs)
+    below = sum(cosines[i][j] ** 2 for i, j in pairs)
+    explained = (above << 32) // below if below else ONE * ONE  # rho_0^2, 2^64 = 1.0
+    root = isqrt(min(ONE * ONE, max(ONE * ONE // LEAST_EXPLAINED, explained)))
+    return {i: min(LOADING_CAP, (judge[i] << 32) // root) for i in kept}
 
 
 def _refined(

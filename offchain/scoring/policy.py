@@ -138,7 +138,7 @@ class PolicyTerms:
 class Outcome:
     """What the policy decided; lists have an entry per row."""
 
-    void: bool  # too few rows to tell honest from hostile: nothing is kept, paid or changed
+    void: bool  # nothing is kept, paid or changed: too few rows to tell honest from hostile, or none like the reference
     kept: list[bool]
     weights: list[int]  # fixed point; 0 for rows that are not kept
     contributions: list[int]  # below 2^150; 0 for rows that are not kept
@@ -146,12 +146,13 @@ class Outcome:
     next_rate: int  # fixed point
 
 
-def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int) -> Outcome:
+def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, has_reference: bool = False) -> Outcome:
     """The outcome of a round.
 
     `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for the consensus rule it may
-    have two rows more, the public ones, which come last. `rate` is the round's learning rate, fixed point. Raises
-    PolicyError for wrong sizes or rates, NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
+    have two rows more, the public ones, which come last, and the first may be a reference. `rate` is the round's
+    learning rate, fixed point. Raises PolicyError for wrong sizes or rates, or a reference that the rule doesn't know,
+    NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
     """
     if not 1 <= rows <= MAX_ROWS:
         raise PolicyError(f"rows must be in 1 .. {MAX_ROWS}")
@@ -161,20 +162,26 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int) -> O
         raise PolicyError(f"{rows} rows have {rows * (rows + 1) // 2} products, not {len(gram)}")
     if not 1 <= rate <= MAX_RATE:
         raise PolicyError(f"the rate must be in 1 .. {MAX_RATE}")
+    if has_reference and terms.rule != CONSENSUS:
+        raise PolicyError(f"{terms.rule} knows no reference")
     products = _square(gram, all_rows if has_public else rows)
     _check_products(products, rows)
 
-    live = [i for i in range(rows) if products[i][i] != 0]
-    byzantine = max(0, terms.byzantine - (rows - len(live)))
-    if rows < terms.least_rows or len(live) < 2 * byzantine + 3:
-        return Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
+    judged = range(1 if has_reference else 0, rows)
+    live = [i for i in judged if products[i][i] != 0]
+    byzantine = max(0, terms.byzantine - (len(judged) - len(live)))
+    nothing = Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
+    if len(judged) < terms.least_rows or len(live) < 2 * byzantine + 3:
+        return nothing
 
     # scaled by 2^32, so that short updates get true cosines too
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
     cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
     if terms.rule == CONSENSUS:
         coordinates = _coordinates(products, norms) if has_public else None
-        kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates)
+        kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
+        if not kept:  # nobody goes where the reference does
+            return nothing
     else:
         kept = _kept(products, cosines, live, byzantine, terms.rule)
         weights = _weights(cosines, norms, kept)

@@ -54,6 +54,10 @@ class Settled:
         return int(self.entry["round"])
 
     @property
+    def seats(self) -> list[int]:
+        return [row.seat for row in self.rows]
+
+    @property
     def aggregate(self) -> Point:
         x, y = self.entry["aggregate"]
         return x, y
@@ -219,6 +223,7 @@ class Books:
         must(not early or len(self.accepted) == len(terms.aggregators), "aggregators could still accept")
         must(e.time <= self._d2, "it came after the deadline")
         must(who not in self.seats and len(self.seats) < terms.seats, f"{who} may not enrol")
+        must(self.seats or not terms.reference or who == self.owner, "the owner has the first seat")
         same("the seat", e["seat"], len(self.seats))
         same("the stake", e["stake"], terms.trainer_stake)
         must(any(e["key"]), "the key is zero")

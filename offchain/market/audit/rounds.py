@@ -93,7 +93,10 @@ def check_policy(project: Project, contracts: Contracts, settled: Settled, call:
 
 def _replayed(project: Project, settled: Settled, call: SettleCall) -> Outcome:
     try:
-        return evaluate(len(settled.rows), call.gram, project.terms.policy_terms, settled.rate)
+        has_reference = project.terms.has_reference(settled.seats)
+        return evaluate(
+            len(settled.rows), call.gram, project.terms.policy_terms, settled.rate, has_reference=has_reference
+        )
     except NotAGramMatrixError as error:
         raise Difference(f"the matrix can't be one of products: {error}") from error
 
@@ -113,7 +116,7 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         call.hints,
         terms.policy,
         terms.policy_gas,
-        terms.params,
+        terms.policy_params(terms.has_reference(settled.seats)),
         settled.rate,
         terms.public_rows,
         IDENTITY,

@@ -176,6 +176,7 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         min_rows=settings.min_rows or None,
         bits=_BITS,
         public_rows=settings.policy == CONSENSUS,
+        reference=settings.reference,
         window=settings.window,
     )
     windows = {f"{phase}_window": seconds for phase, seconds in settings.windows.items()}

@@ -61,6 +61,7 @@ class TrainerView:
     look: Look
     terms: ProjectTerms
     account: Account
+    is_owner: bool
     behind: int  # settled rounds whose aggregate isn't in the copy
     has_copy: bool  # of the model, at least as it was at first
     is_prepared: bool  # the running round's commitment and payload are kept
@@ -78,7 +79,8 @@ def next_trainer_step(view: TrainerView) -> Step:
         return Step.WITHDRAW if account.due or account.parts else Step.DONE
     if account.seat is None:
         if view.look.may_enrol:
-            return Step.ENROL
+            is_owners = view.terms.reference and not status.active  # the first seat, whose row is the reference
+            return Step.WAIT if is_owners and not view.is_owner else Step.ENROL
         is_waiting = status.phase == Phase.ACCEPTING and not view.look.is_overdue
         return Step.WAIT if is_waiting else Step.DONE
     if enforcement(view.look, view.terms):

@@ -46,6 +46,7 @@ class TrainerProgram(Program):
             look=look,
             terms=self.project.terms,
             account=account,
+            is_owner=self.project.escrow.owner() == self.address,
             behind=self.behind,
             has_copy=self.has_copy,
             is_prepared=self.journal.fact(f"prepared-{round_}") is not None,

@@ -41,6 +41,7 @@ TERMS = ProjectTerms.proposed(
     task=b"",
     window=WINDOW,
 )  # min_rows 4, max_excluded 1
+GUIDED = replace(TERMS, reference=True)
 
 
 def look(phase: Phase, now: int = DEADLINE - 900, **changes: Any) -> Look:
@@ -50,7 +51,9 @@ def look(phase: Phase, now: int = DEADLINE - 900, **changes: Any) -> Look:
 
 
 def trainer(at: Look, **changes: Any) -> TrainerView:
-    view = TrainerView(at, TERMS, Account(0, 2, 3), behind=0, has_copy=True, is_prepared=False, is_published=False)
+    view = TrainerView(
+        at, TERMS, Account(0, 2, 3), is_owner=False, behind=0, has_copy=True, is_prepared=False, is_published=False
+    )
     return replace(view, **changes)
 
 
@@ -66,6 +69,10 @@ DELIVERED = {"submitted": SEAT | OTHERS, "delivered": SEAT | OTHERS}
         (trainer(look(Phase.ACCEPTING, active=0), account=STRANGER), Step.ENROL),
         (trainer(look(Phase.ENROLLING), account=STRANGER), Step.ENROL),
         (trainer(look(Phase.ACCEPTING, current=None, active=0), account=STRANGER), Step.WAIT),
+        # the first seat of a project with a reference is the owner's
+        (trainer(look(Phase.ACCEPTING, active=0), account=STRANGER, terms=GUIDED), Step.WAIT),
+        (trainer(look(Phase.ENROLLING, active=1), account=STRANGER, terms=GUIDED), Step.ENROL),
+        (trainer(look(Phase.ACCEPTING, active=0), account=STRANGER, terms=GUIDED, is_owner=True), Step.ENROL),
         (trainer(look(Phase.ACCEPTING, LATE, current=None, active=0), account=STRANGER), Step.DONE),
         (trainer(look(Phase.ENROLLING, LATE), account=STRANGER), Step.DONE),
         (trainer(look(Phase.COLLECTING), account=STRANGER), Step.DONE),

@@ -23,12 +23,17 @@ def meter(deploy: Callable[..., Any]) -> Any:
     return deploy("GasMeter")
 
 
+def encoded(terms: PolicyTerms, has_reference: bool | None) -> bytes:
+    """As the contract gets them; None: of a project that can't have a reference."""
+    return terms.encode() + (b"" if has_reference is None else int(has_reference).to_bytes(32, "big"))
+
+
 @pytest.fixture(scope="session")
 def evaluate(consensus_policy: Any) -> Evaluate:
     """The contract's outcome; fails the test if anything is said of rows that there are not."""
 
-    def ask(rows: int, gram: list[int], terms: PolicyTerms, rate: int) -> Outcome:
-        answer = consensus_policy.evaluate(rows, gram, terms.encode(), rate)
+    def ask(rows: int, gram: list[int], terms: PolicyTerms, rate: int, has_reference: bool | None = None) -> Outcome:
+        answer = consensus_policy.evaluate(rows, gram, encoded(terms, has_reference), rate)
         kept = [bool(answer.kept >> i & 1) for i in range(rows)]
         assert answer.kept >> rows == 0
         assert not any(answer.weights[rows:])
@@ -47,8 +52,8 @@ def evaluate(consensus_policy: Any) -> Evaluate:
 
 @pytest.fixture(scope="session")
 def gas(consensus_policy: Any, meter: Any) -> Gas:
-    def measure(rows: int, gram: list[int], terms: PolicyTerms, rate: int) -> int:
-        data = consensus_policy.evaluate.encode_input(rows, gram, terms.encode(), rate)
+    def measure(rows: int, gram: list[int], terms: PolicyTerms, rate: int, has_reference: bool | None = None) -> int:
+        data = consensus_policy.evaluate.encode_input(rows, gram, encoded(terms, has_reference), rate)
         return int(meter.measure(consensus_policy, data))
 
     return measure

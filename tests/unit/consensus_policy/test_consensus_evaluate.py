@@ -178,7 +178,7 @@ def test_evaluate__rate_out_of_range_for_consensus__reverts(consensus_policy: An
 MALFORMED = {
     "empty": b"",
     "a byte short": TERMS.encode()[:-1],
-    "a word more": TERMS.encode() + b"\0" * 32,
+    "two words more": TERMS.encode() + b"\0" * 64,
     "rule 0": encode(["uint256"] * 5, [0, 1, 0, 0, 1]),
     "rule 3": encode(["uint256"] * 5, [3, 1, 0, 0, 1]),
     "rule 5": encode(["uint256"] * 5, [5, 1, 0, 0, 1]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ape
 import pytest
 
 from offchain.scoring.policy import CONSENSUS, ONE, PolicyTerms
@@ -62,3 +63,10 @@ def test_least_rows__consensus__is_2f_plus_3(consensus_policy: Any, byzantine: i
 
 def test_takes_public_rows__consensus__true(consensus_policy: Any) -> None:
     assert consensus_policy.takes_public_rows(PolicyTerms(CONSENSUS).encode()) is True
+
+
+def test_views__word_of_a_reference__is_no_term(consensus_policy: Any) -> None:
+    params = PolicyTerms(CONSENSUS).encode() + bytes(32)
+    with ape.reverts("policy: malformed terms"):
+        consensus_policy.least_rows(params)
+    assert not consensus_policy.validate(params, 5, 10, 10**9)

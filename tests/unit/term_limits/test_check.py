@@ -260,3 +260,26 @@ def test_check__policy_that_knows_no_public_rows__is_good_without(
     term_limits.check(terms, SRS)
     with ape.reverts("terms: policy takes no public rows"):
         term_limits.check(terms | {"public_rows": True}, SRS)
+
+
+# --- a reference
+
+
+def test_check__reference_that_the_policy_takes__needs_a_row_more(
+    term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any
+) -> None:
+    """The mock needs 3 rows."""
+    policy.set_takes_reference(b"params", sender=owner)
+    reference = {"reference": True, "max_excluded": 0}
+    assert term_limits.check(terms | {"min_rows": 4} | reference, SRS) is True
+    assert term_limits.check(terms | {"min_rows": 3, "max_excluded": 0}, SRS) is True
+    with ape.reverts("terms: too many may be excluded"):
+        term_limits.check(terms | {"min_rows": 3} | reference, SRS)
+
+
+def test_check__reference_that_the_policy_takes_not__says_so(
+    term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any
+) -> None:
+    policy.set_takes_reference(b"others", sender=owner)
+    with ape.reverts("terms: policy takes no reference"):
+        term_limits.check(terms | {"reference": True, "min_rows": 4, "max_excluded": 0}, SRS)
