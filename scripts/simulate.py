@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from offchain.proving.kernels.build import is_compiled
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
-from offchain.simulation.money import Impersonated, whole
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
 from offchain.storage.open import open_store
 from offchain.training.registry import task_names
 
 DEFAULT = MarketOptions()
+UNIT = Decimal(10) ** 18
 
 
 @click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
@@ -77,24 +78,8 @@ DEFAULT = MarketOptions()
 @click.option(
     "--store", "location", default=None, help="A folder, or the RPC of a Kubo daemon.  [default: store, in OUT]"
 )
-@click.option("--token", default=None, metavar="ADDRESS", help="An existing token as the reward, as on a fork.")
-@click.option("--holder", default=None, metavar="ADDRESS", help="Who has enough of it: its account is impersonated.")
-def cli(
-    provider: Any,
-    out: Path,
-    adversaries: tuple[str, ...],
-    location: str | None,
-    token: str | None,
-    holder: str | None,
-    **chosen: Any,
-) -> None:
+def cli(out: Path, adversaries: tuple[str, ...], location: str | None, **chosen: Any) -> None:
     """Plays a whole market on one machine: real contracts, training and proofs."""
-    if not provider.network.is_dev:
-        raise click.UsageError(
-            f"a market is simulated on a development chain or a fork, not on {provider.network.choice}"
-        )
-    if (token is None) != (holder is None):
-        raise click.UsageError("give --token and --holder, or neither")
     console = Console(width=100)
     if ape_logger.level == LogLevel.INFO:
         ape_logger.set_level(LogLevel.WARNING)  # a line for each of a hundred transactions tells a person nothing
@@ -107,13 +92,11 @@ def cli(
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
             store = open_store(location) if location is not None else None
-            money = Impersonated(provider, token, holder) if token and holder else None
-            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store, money=money)
+            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store)
             market.open()
-            locked = tokens(market.project.terms.funds, market.stage.money.decimals)
             console.print(
                 f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "
-                f"{locked} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
+                f"{tokens(market.project.terms.funds)} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
             )
             for _ in range(options.rounds):
                 console.print(round_table(market, market.play_round()))
@@ -161,18 +144,15 @@ def round_table(market: Market, result: RoundResult) -> Table:
             trainer.role,
             "yes" if result.kept[i] else "[red]removed[/]",
             f"{100 * result.contributions[i] / total:.1f} %",
-            tokens(result.credits[i], market.stage.money.decimals),
+            tokens(result.credits[i]),
         )
     return table
 
 
 def payout_table(result: dict[str, Any]) -> Table:
-    def amount(units: str) -> str:
-        return tokens(units, result["decimals"])
-
     table = Table(
         title="Withdrawn from the escrow",
-        caption=f"sunk {amount(result['sunk'])}, left in the escrow {amount(result['left_in_escrow'])}",
+        caption=f"sunk {tokens(result['sunk'])}, left in the escrow {tokens(result['left_in_escrow'])}",
         title_justify="left",
         caption_justify="left",
         min_width=84,
@@ -182,12 +162,12 @@ def payout_table(result: dict[str, Any]) -> Table:
     for column in ("paid", "stake returned"):
         table.add_column(column, justify="right")
     for t in result["trainers"]:
-        table.add_row(t["name"], t["role"], str(t["rows"]), amount(t["paid"]), amount(t["stake_returned"]))
+        table.add_row(t["name"], t["role"], str(t["rows"]), tokens(t["paid"]), tokens(t["stake_returned"]))
     table.add_section()
-    table.add_row("aggregator", "", "", amount(result["aggregator_fees"]), "")
-    table.add_row("owner", "", "", "", amount(result["refunded"]))
+    table.add_row("aggregator", "", "", tokens(result["aggregator_fees"]), "")
+    table.add_row("owner", "", "", "", tokens(result["refunded"]))
     return table
 
 
-def tokens(amount: int | str, decimals: int) -> str:
-    return f"{whole(amount, decimals):,.2f}"
+def tokens(amount: int | str) -> str:
+    return f"{Decimal(amount) / UNIT:,.2f}"

@@ -37,20 +37,6 @@ _TOKEN = [
         "inputs": [_ADDRESS],
         "outputs": [_AMOUNT],
     },
-    {
-        "type": "function",
-        "name": "transfer",
-        "stateMutability": "nonpayable",
-        "inputs": [_ADDRESS, _AMOUNT],
-        "outputs": [{"name": "", "type": "bool"}],
-    },
-    {
-        "type": "function",
-        "name": "decimals",
-        "stateMutability": "view",
-        "inputs": [],
-        "outputs": [{"name": "", "type": "uint8"}],
-    },
 ]
 
 
@@ -60,7 +46,7 @@ def contract_at(container: Any, address: str) -> Any:
 
 
 def token_at(address: str) -> Any:
-    """A reward token (EIP-20), with the few calls that are made here."""
+    """A reward token (EIP-20), with the few calls that parties make themselves."""
     return Contract(address, abi=_TOKEN, detect_proxy=False)
 
 

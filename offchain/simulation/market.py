@@ -21,7 +21,6 @@ from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.scoring.policy import CONSENSUS
 from offchain.simulation.adversaries import ADVERSARIES, Copier
-from offchain.simulation.money import DECIMALS, Money
 from offchain.simulation.options import MarketOptions
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -87,14 +86,12 @@ class Market:
         folder: Path,
         say: Callable[[str], None] = lambda _: None,
         store: Store | None = None,
-        money: Money | None = None,
     ) -> None:
         self.options = options
         self.say = say
         self.contracts = contracts
         self.accounts = accounts
         self.store = store or EmbeddedStore(folder / "store")
-        self.money = money
         self.rounds: list[RoundResult] = []
         self.trainers: list[Trainer] = []
 
@@ -110,7 +107,7 @@ class Market:
         shares = _shares(data.train, options)
         model = initial_model(self.task, options.seed)
         schedule = Schedule(options.epochs, options.batch_size)
-        self.stage = Stage(self.contracts, self.accounts, self.store, self.say, self.money)
+        self.stage = Stage(self.contracts, self.accounts, self.store, self.say)
         # the owner's pilot: one trainer's worth of training tells how large updates get
         self.say("training a pilot")
         pilot = train(
@@ -127,7 +124,7 @@ class Market:
             model,
             options.policy_terms,
             options.trainers,
-            round_reward=options.round_reward * 10**self.stage.money.decimals // 10**DECIMALS,
+            round_reward=options.round_reward,
             rounds=options.rounds,
             min_rows=options.policy_terms.least_rows + options.max_excluded,
             max_excluded=options.max_excluded,
@@ -222,7 +219,6 @@ class Market:
         return {
             "project": self.project.address,
             "token": terms.token,
-            "decimals": self.stage.money.decimals,
             "options": asdict(self.options) | {"round_reward": str(terms.round_reward)},
             "dimension": terms.dimension,
             "reward": str(terms.rounds * terms.round_reward),

@@ -38,7 +38,7 @@ class MarketOptions:
     alpha: float = 1.0  # of the Dirichlet shares: the smaller, the more uneven
     epochs: int = 3
     batch_size: int = 16
-    round_reward: int = 1_000 * 10**18  # with 18 decimals: a token of fewer gets as many whole ones
+    round_reward: int = 1_000 * 10**18
 
     def __post_init__(self) -> None:
         if not 1 <= self.rounds <= MAX_ROUNDS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import matplotlib
@@ -11,8 +12,6 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from offchain.simulation.money import whole
 
 __all__ = ["render"]
 
@@ -24,6 +23,7 @@ COLOURS = {
     "copied": "#8f6a1e",
     "copy": "#d9a441",
 }
+UNIT = Decimal(10) ** 18
 
 
 def render(result: dict[str, Any]) -> str:
@@ -35,7 +35,7 @@ def render(result: dict[str, Any]) -> str:
         ("Gas of each call, by round", _draw(result, _gas, wide=True)),
     ]
     environment = Environment(loader=PackageLoader("offchain.simulation"), autoescape=True)
-    environment.filters["tokens"] = lambda amount: f"{whole(amount, result['decimals']):,.2f}"
+    environment.filters["tokens"] = lambda amount: f"{Decimal(amount) / UNIT:,.2f}"
     return environment.get_template("report.html").render(
         result=result,
         figures=figures,
@@ -98,7 +98,7 @@ def _pay(axes: Axes, result: dict[str, Any]) -> None:
     trainers = result["trainers"]
     bars = axes.barh(
         [f"{t['name']} ({t['role']})" for t in trainers],
-        [float(whole(t["paid"], result["decimals"])) for t in trainers],
+        [float(Decimal(t["paid"]) / UNIT) for t in trainers],
         color=[COLOURS[t["role"]] for t in trainers],
     )
     axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)

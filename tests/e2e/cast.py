@@ -20,17 +20,17 @@ MNEMONIC = "test test test test test test test test test test test junk"  # Ape'
 
 
 class Cast:
-    """Starts programs, kills them, and ends all of them. Logs are in `folder`. options: further ones of Anvil's."""
+    """Starts programs, kills them, and ends all of them. Logs are in `folder`."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         port = self.url.rsplit(":", 1)[1]
-        usual = ["--port", port, "--hardfork", "prague", "--accounts", "30", "--silent", "--mnemonic", MNEMONIC]
-        self._start("anvil", ["anvil", *usual, *options])
+        options = ["--port", port, "--hardfork", "prague", "--accounts", "30", "--silent"]
+        self._start("anvil", ["anvil", *options, "--mnemonic", MNEMONIC])
         self.until(self._answers, "Anvil to answer")
 
     def program(self, name: str, *arguments: str) -> None:
