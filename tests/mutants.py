@@ -309,8 +309,8 @@ MUTANTS = (
     _other(
         "RoundVerifier.vy",
         "round_verifier/test_judge round_verifier/test_verify",
-        "    if len(first) > rows:",
-        "    if len(first) > rows + 1:",
+        "        first.pop()\n        first.pop()\n",
+        "        first.pop()\n",
     ),
     _other(
         "RoundVerifier.vy",

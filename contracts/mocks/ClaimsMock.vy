@@ -6,6 +6,12 @@ from ..modules import claims
 
 
 @external
+@pure
+def is_sound(rows: uint256, dimension: uint256, srs_size: uint256) -> bool:
+    return claims._is_sound(rows, dimension, srs_size)
+
+
+@external
 @view
 def both(first: claims.Claim, second: claims.Claim, rows: uint256) -> claims.Claim:
     return claims._both(first, second, rows)

@@ -7,6 +7,7 @@ ANSWER: constant(uint256) = 1
 REVERT: constant(uint256) = 2
 BURN: constant(uint256) = 3            # all the gas it gets
 GAUGE: constant(uint256) = 4           # the answer, with the gas that it got in place of the agreement
+REVERT_WITH_ANSWER: constant(uint256) = 5
 
 mode: public(uint256)
 answer: Bytes[4096]
@@ -86,6 +87,8 @@ def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[288], rat
         x: uint256 = 1
         for i: uint256 in range(2**30):
             x = convert(keccak256(convert(x, bytes32)), uint256)
+    if self.mode == REVERT_WITH_ANSWER:
+        raw_revert(self.answer)
     if self.mode == GAUGE:
         return concat(slice(self.answer, 0, 32), convert(got, bytes32), slice(self.answer, 64, 65 * 32))
     return self.answer

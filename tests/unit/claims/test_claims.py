@@ -67,6 +67,15 @@ def hold_together(claims: Any) -> Callable[[Claim, Claim], bool]:
     return check
 
 
+@pytest.mark.parametrize(
+    ("rows", "dimension", "sound"),
+    [(1, 17, True), (1, 16, False), (0, 17, False), (32, 48, True), (32, 47, False), (1, 84, True), (1, 85, False)],
+)
+def test_is_sound__at_its_bounds(claims: Any, rows: int, dimension: int, sound: bool) -> None:
+    """16 entries beyond the rows, and 16 powers of the SRS, here of 100, beyond the entries."""
+    assert claims.is_sound(rows, dimension, 100) == sound
+
+
 def test_holds__true_claim__does(claims: Any) -> None:
     assert claims.holds(TRUE.words, [g1(row) for row in ROWS], g2(TAU))
 

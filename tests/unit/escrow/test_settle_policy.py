@@ -13,7 +13,7 @@ from web3.exceptions import ContractLogicError
 
 from tests.escrow_driver import ONE, ProjectDriver, outcome_bytes
 
-REVERT, BURN, GAUGE = 2, 3, 4  # modes of the mock
+REVERT, BURN, GAUGE, REVERT_WITH_ANSWER = 2, 3, 4, 5  # modes of the mock
 GOOD = {"kept": 0b1111, "weights": [ONE] * 4, "contributions": [1, 2, 3, 4], "next_rate": 5}
 
 
@@ -70,6 +70,14 @@ def test_settle__policy_answers_nonsense__all_rows_count_the_same(
     scoring: ProjectDriver, owner: Any, told: bytes
 ) -> None:
     scoring.policy.set_answer(told, sender=owner)
+    check_counts_all_the_same(scoring)
+
+
+def test_settle__policy_reverts_with_a_sound_answer__all_rows_count_the_same(
+    scoring: ProjectDriver, owner: Any
+) -> None:
+    scoring.policy.set_answer(answer(), sender=owner)
+    scoring.policy.set_mode(REVERT_WITH_ANSWER, sender=owner)
     check_counts_all_the_same(scoring)
 
 
