@@ -78,7 +78,7 @@ class HeldToken(Money):
         self._address = token
         self._holder = holder
         provider.set_balance(holder, GAS_MONEY)
-        self._account = accounts.impersonate_account(holder)
+        self._account = accounts.test_accounts.impersonate_account(holder)
 
     def require(self, amount: int) -> None:
         held = int(self.token.balanceOf(self._holder))

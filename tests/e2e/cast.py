@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -20,9 +21,9 @@ MNEMONIC = "test test test test test test test test test test test junk"  # Ape'
 
 
 class Cast:
-    """Starts programs, kills them, and ends all of them. Logs are in `folder`."""
+    """Starts programs, kills them, and ends all of them. Logs are in `folder`. anvil: further options of the chain."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *anvil: str) -> None:
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -30,7 +31,7 @@ class Cast:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         port = self.url.rsplit(":", 1)[1]
         options = ["--port", port, "--hardfork", "prague", "--accounts", "30", "--silent"]
-        self._start("anvil", ["anvil", *options, "--mnemonic", MNEMONIC])
+        self._start("anvil", ["anvil", *options, *anvil, "--mnemonic", MNEMONIC])
         self.until(self._answers, "Anvil to answer")
 
     def program(self, name: str, *arguments: str) -> None:
