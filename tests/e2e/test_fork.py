@@ -85,6 +85,7 @@ def state(web3: Web3, token: Any, holder: str) -> tuple[Any, ...]:
 def simulate(mainnet: Cast, network: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {
         "APE_NODE_ETHEREUM": json.dumps({"mainnet": {"uri": mainnet.url}}),
+        "APE_DATA_FOLDER": str(mainnet.folder / "ape"),  # Ape keeps there what it knows of mainnet's contracts
         "PYTHONPATH": str(ROOT),
         "COLUMNS": "160",
     }
