@@ -21,7 +21,7 @@ __all__ = ["OWN_DECIMALS", "HeldToken", "Money", "OwnToken", "as_units", "shown"
 
 OWN_DECIMALS = 18
 MOST_DECIMALS = 77  # 10^77 is the largest power of ten in 256 bits
-GAS_MONEY = 10**20  # of the chain's own coin, in its smallest unit: a holder may be a contract that has none
+GAS_MONEY = 10**20  # wei: a holder may be a contract that has none
 DIGITS = 4  # of a round's reward that a table shows, at least
 LEAST_PLACES = 2
 
@@ -77,7 +77,7 @@ class HeldToken(Money):
             raise MarketError(f"token {token}: not an ERC-20, it claims {self.decimals} decimals")
         self._address = token
         self._holder = holder
-        provider.set_balance(holder, GAS_MONEY)
+        provider.set_balance(holder, max(GAS_MONEY, provider.get_balance(holder)))
         self._account = accounts.test_accounts.impersonate_account(holder)
 
     def require(self, amount: int) -> None:

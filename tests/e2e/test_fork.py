@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from web3 import HTTPProvider, Web3
 
-from tests.e2e.cast import ROOT, Cast
+from tests.e2e.cast import ROOT, Cast, end_with_parent
 
 HELD = 100_000 * 10**6
 ROUNDS, REWARD, TRAINERS = 1, 250_500_000, 3  # 250.5 tokens
@@ -100,6 +100,7 @@ def simulate(mainnet: Cast, network: str, *arguments: str) -> subprocess.Complet
         text=True,
         timeout=TIMEOUT,
         check=False,
+        preexec_fn=end_with_parent,
     )
 
 

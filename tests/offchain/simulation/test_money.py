@@ -52,10 +52,19 @@ def test_held_token__more_than_the_holder_has__says_who_refuses(held: HeldToken,
         held.give(stranger, HELD + 1)
 
 
-def test_held_token__no_decimals__refused(deploy: Deploy, chain: Any) -> None:
-    """EIP-20 lets a token be without; amounts in tokens would then mean nothing."""
-    with pytest.raises(MarketError, match="not an ERC-20, it has no `decimals`"):
-        HeldToken(deploy("NothingReturnedToken").address, HOLDER, chain.provider)
+def test_held_token__nothing_returned__given_all_the_same(deploy: Deploy, chain: Any, stranger: Any) -> None:
+    """As USDT."""
+    token = deploy("NothingReturnedToken")
+    token.mint(HOLDER, HELD, sender=stranger)
+    HeldToken(token.address, HOLDER, chain.provider).give(stranger, HELD)
+    assert (token.balanceOf(stranger), token.balanceOf(HOLDER)) == (HELD, 0)
+
+
+@pytest.mark.parametrize("wei", [0, 10**21])
+def test_held_token__holder__has_ether_for_gas_and_no_less_than_before(usdx: Any, chain: Any, wei: int) -> None:
+    chain.provider.set_balance(HOLDER, wei)
+    HeldToken(usdx.address, HOLDER, chain.provider)
+    assert chain.provider.get_balance(HOLDER) == max(wei, 10**20)
 
 
 def test_held_token__fee_on_transfer__says_what_arrived(deploy: Deploy, chain: Any, stranger: Any) -> None:
