@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ape import accounts, project
 from ape.cli import ConnectedProviderCommand
 from ape.logging import LogLevel
 from ape.logging import logger as ape_logger
+from eth_utils import is_hex_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
@@ -22,12 +22,22 @@ from offchain.proving.kernels.build import is_compiled
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
+from offchain.simulation.money import OWN_DECIMALS, HeldToken, as_units, shown
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
 from offchain.storage.open import open_store
 from offchain.training.registry import task_names
 
 DEFAULT = MarketOptions()
-UNIT = Decimal(10) ** 18
+REWARD = "1000"  # tokens
+
+
+def address(_context: Any, parameter: click.Parameter, value: str | None) -> str | None:
+    """A checksummed address of an option."""
+    if value is None:
+        return None
+    if not is_hex_address(value):
+        raise click.BadParameter(f"not an address: {value}", param=parameter)
+    return str(to_checksum_address(value))
 
 
 @click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
@@ -78,13 +88,43 @@ UNIT = Decimal(10) ** 18
 @click.option(
     "--store", "location", default=None, help="A folder, or the RPC of a Kubo daemon.  [default: store, in OUT]"
 )
-def cli(out: Path, adversaries: tuple[str, ...], location: str | None, **chosen: Any) -> None:
-    """Plays a whole market on one machine: real contracts, training and proofs."""
+@click.option("--reward", default=REWARD, help="Of each round, in tokens.")
+@click.option(
+    "--token", callback=address, default=None, help="An existing ERC-20 as the reward.  [default: one made here]"
+)
+@click.option("--holder", callback=address, default=None, help="Whose tokens are given away: impersonated, on a fork.")
+def cli(
+    provider: Any,
+    out: Path,
+    adversaries: tuple[str, ...],
+    location: str | None,
+    reward: str,
+    token: str | None,
+    holder: str | None,
+    **chosen: Any,
+) -> None:
+    """Plays a whole market on one machine: real contracts, training and proofs.
+
+    With `--network ethereum:mainnet-fork:foundry` on a fork, where the reward may be a token that exists.
+    """
+    if not provider.network.is_dev:
+        raise click.UsageError(
+            f"a simulated market is for development chains and forks, and {provider.network.choice} is neither"
+        )
+    if token is not None and holder is None:
+        raise click.UsageError("--token needs --holder: an account with enough of it, which is impersonated")
+    if holder is not None and token is None:
+        raise click.UsageError("--holder goes with --token: a token made here has no holder")
     console = Console(width=100)
     if ape_logger.level == LogLevel.INFO:
         ape_logger.set_level(LogLevel.WARNING)  # a line for each of a hundred transactions tells a person nothing
     try:
-        options = MarketOptions(adversaries=tuple(a for a in adversaries if a != "none"), **chosen)
+        money = None if token is None or holder is None else HeldToken(token, holder, provider)
+        options = MarketOptions(
+            adversaries=tuple(a for a in adversaries if a != "none"),
+            round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals),
+            **chosen,
+        )
         out.mkdir(parents=True, exist_ok=True)
         if location is None:
             fresh(out / "store")
@@ -92,18 +132,19 @@ def cli(out: Path, adversaries: tuple[str, ...], location: str | None, **chosen:
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
             store = open_store(location) if location is not None else None
-            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store)
+            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store, money=money)
             market.open()
+            locked = tokens(market, market.project.terms.funds)
             console.print(
                 f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "
-                f"{tokens(market.project.terms.funds)} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
+                f"{locked} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
             )
             for _ in range(options.rounds):
                 console.print(round_table(market, market.play_round()))
             result = market.close()
     except EXPECTED as error:
         raise click.ClickException(str(error)) from error
-    console.print(payout_table(result))
+    console.print(payout_table(market, result))
     # drawn last, and imported here: figures take longer to load than the rest of the command
     from offchain.simulation.report import render
 
@@ -144,15 +185,15 @@ def round_table(market: Market, result: RoundResult) -> Table:
             trainer.role,
             "yes" if result.kept[i] else "[red]removed[/]",
             f"{100 * result.contributions[i] / total:.1f} %",
-            tokens(result.credits[i]),
+            tokens(market, result.credits[i]),
         )
     return table
 
 
-def payout_table(result: dict[str, Any]) -> Table:
+def payout_table(market: Market, result: dict[str, Any]) -> Table:
     table = Table(
         title="Withdrawn from the escrow",
-        caption=f"sunk {tokens(result['sunk'])}, left in the escrow {tokens(result['left_in_escrow'])}",
+        caption=f"sunk {tokens(market, result['sunk'])}, left in the escrow {tokens(market, result['left_in_escrow'])}",
         title_justify="left",
         caption_justify="left",
         min_width=84,
@@ -162,12 +203,14 @@ def payout_table(result: dict[str, Any]) -> Table:
     for column in ("paid", "stake returned"):
         table.add_column(column, justify="right")
     for t in result["trainers"]:
-        table.add_row(t["name"], t["role"], str(t["rows"]), tokens(t["paid"]), tokens(t["stake_returned"]))
+        table.add_row(
+            t["name"], t["role"], str(t["rows"]), tokens(market, t["paid"]), tokens(market, t["stake_returned"])
+        )
     table.add_section()
-    table.add_row("aggregator", "", "", tokens(result["aggregator_fees"]), "")
-    table.add_row("owner", "", "", "", tokens(result["refunded"]))
+    table.add_row("aggregator", "", "", tokens(market, result["aggregator_fees"]), "")
+    table.add_row("owner", "", "", "", tokens(market, result["refunded"]))
     return table
 
 
-def tokens(amount: int | str) -> str:
-    return f"{Decimal(amount) / UNIT:,.2f}"
+def tokens(market: Market, amount: int | str) -> str:
+    return shown(amount, market.stage.money.decimals, market.options.round_reward)

@@ -24,6 +24,7 @@ contract SixDecimalsToken is PlainToken {
 
 /// As USDT: transfers return nothing at all, so that a caller that decodes a boolean reverts.
 contract NothingReturnedToken {
+    uint8 public constant decimals = 6;
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
 

@@ -37,6 +37,20 @@ _TOKEN = [
         "inputs": [_ADDRESS],
         "outputs": [_AMOUNT],
     },
+    {
+        "type": "function",
+        "name": "transfer",
+        "stateMutability": "nonpayable",
+        "inputs": [_ADDRESS, _AMOUNT],
+        "outputs": [{"name": "", "type": "bool"}],
+    },
+    {
+        "type": "function",
+        "name": "decimals",
+        "stateMutability": "view",
+        "inputs": [],
+        "outputs": [{"name": "", "type": "uint8"}],
+    },
 ]
 
 

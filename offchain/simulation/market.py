@@ -21,6 +21,7 @@ from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.scoring.policy import CONSENSUS
 from offchain.simulation.adversaries import ADVERSARIES, Copier
+from offchain.simulation.money import Money
 from offchain.simulation.options import MarketOptions
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -76,7 +77,9 @@ class PartyResult:
 
 
 class Market:
-    """Plays one project, on a store in `folder` unless one is given. `say` is told what is being waited for."""
+    """Plays one project, on a store in `folder` unless one is given, for a token of its own unless there is `money`.
+    `say` is told what is being waited for.
+    """
 
     def __init__(
         self,
@@ -86,9 +89,11 @@ class Market:
         folder: Path,
         say: Callable[[str], None] = lambda _: None,
         store: Store | None = None,
+        money: Money | None = None,
     ) -> None:
         self.options = options
         self.say = say
+        self.money = money
         self.contracts = contracts
         self.accounts = accounts
         self.store = store or EmbeddedStore(folder / "store")
@@ -107,7 +112,7 @@ class Market:
         shares = _shares(data.train, options)
         model = initial_model(self.task, options.seed)
         schedule = Schedule(options.epochs, options.batch_size)
-        self.stage = Stage(self.contracts, self.accounts, self.store, self.say)
+        self.stage = Stage(self.contracts, self.accounts, self.store, self.say, self.money)
         # the owner's pilot: one trainer's worth of training tells how large updates get
         self.say("training a pilot")
         pilot = train(
@@ -219,6 +224,7 @@ class Market:
         return {
             "project": self.project.address,
             "token": terms.token,
+            "decimals": self.stage.money.decimals,
             "options": asdict(self.options) | {"round_reward": str(terms.round_reward)},
             "dimension": terms.dimension,
             "reward": str(terms.rounds * terms.round_reward),

@@ -38,7 +38,7 @@ class MarketOptions:
     alpha: float = 1.0  # of the Dirichlet shares: the smaller, the more uneven
     epochs: int = 3
     batch_size: int = 16
-    round_reward: int = 1_000 * 10**18
+    round_reward: int = 1_000 * 10**18  # in the token's smallest unit
 
     def __post_init__(self) -> None:
         if not 1 <= self.rounds <= MAX_ROUNDS:
@@ -57,6 +57,10 @@ class MarketOptions:
             raise OptionError(f"trainers: at most {MAX_TRAINERS - PUBLIC_ROWS} with consensus, for its public rows")
         if len(self.adversaries) + 2 > self.trainers:
             raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
+        if self.round_reward < self.trainers:
+            raise OptionError(
+                f"reward: at least one of the token's smallest units for each of {self.trainers} trainers"
+            )
         if self.is_table and self.label is None:
             raise OptionError("label: a CSV file needs the name of its label column")
         if not 0.01 <= self.alpha <= 1_000:

@@ -13,6 +13,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from offchain.simulation.money import shown
+
 __all__ = ["render"]
 
 COLOURS = {
@@ -23,7 +25,6 @@ COLOURS = {
     "copied": "#8f6a1e",
     "copy": "#d9a441",
 }
-UNIT = Decimal(10) ** 18
 
 
 def render(result: dict[str, Any]) -> str:
@@ -35,7 +36,7 @@ def render(result: dict[str, Any]) -> str:
         ("Gas of each call, by round", _draw(result, _gas, wide=True)),
     ]
     environment = Environment(loader=PackageLoader("offchain.simulation"), autoescape=True)
-    environment.filters["tokens"] = lambda amount: f"{Decimal(amount) / UNIT:,.2f}"
+    environment.filters["tokens"] = _tokens(result)
     return environment.get_template("report.html").render(
         result=result,
         figures=figures,
@@ -46,6 +47,11 @@ def render(result: dict[str, Any]) -> str:
             for r in result["rounds"]
         ],
     )
+
+
+def _tokens(result: dict[str, Any]) -> Callable[[str], str]:
+    reward = int(result["options"]["round_reward"])
+    return lambda amount: shown(amount, result["decimals"], reward)
 
 
 def _draw(result: dict[str, Any], plot: Callable[[Axes, dict[str, Any]], None], wide: bool = False) -> Markup:
@@ -98,10 +104,10 @@ def _pay(axes: Axes, result: dict[str, Any]) -> None:
     trainers = result["trainers"]
     bars = axes.barh(
         [f"{t['name']} ({t['role']})" for t in trainers],
-        [float(Decimal(t["paid"]) / UNIT) for t in trainers],
+        [float(Decimal(t["paid"]).scaleb(-result["decimals"])) for t in trainers],
         color=[COLOURS[t["role"]] for t in trainers],
     )
-    axes.bar_label(bars, fmt="{:,.0f}", padding=3, fontsize=8)
+    axes.bar_label(bars, labels=[_tokens(result)(t["paid"]) for t in trainers], padding=3, fontsize=8)
     axes.invert_yaxis()
     axes.set(xlabel="tokens")
 

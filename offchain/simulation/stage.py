@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.market.aggregator import Aggregator, SettledRound
-from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.chain import contract_at
 from offchain.market.deployment import deploy
 from offchain.market.errors import MarketError
 from offchain.market.owner import Owner
@@ -20,6 +20,7 @@ from offchain.market.terms import ProjectTerms
 from offchain.market.trainer import Trainer
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import PolicyTerms
+from offchain.simulation.money import Money, OwnToken
 from offchain.storage.store import Store
 
 __all__ = ["BITS", "SRS_SIZE", "PlayedRound", "Stage"]
@@ -39,7 +40,9 @@ class PlayedRound:
 
 
 class Stage:
-    """One project. accounts: deployer, owner, aggregator, then one a seat; `say` is told what is being waited for."""
+    """One project. accounts: deployer, owner, aggregator, then one a seat; `say` is told what is being waited for.
+    money: the reward token; without it, one made here.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Stage:
         accounts: Sequence[Any],
         store: Store,
         say: Callable[[str], None] = lambda _: None,
+        money: Money | None = None,
     ) -> None:
         self.contracts = contracts
         self.store = store
@@ -56,7 +60,8 @@ class Stage:
         self.srs = Srs.insecure_cached(SRS_SIZE)
         say("deploying the contracts")
         self.deployment = deploy(contracts, self.deployer, self.srs)
-        self.token = deploy_contract(self.deployer, contracts.Token)
+        self.money = money or OwnToken(contracts, self.deployer)
+        self.token = self.money.token
         self.owner = Owner(
             self._owner_account, contracts, contract_at(contracts.Registry, self.deployment.registry), store
         )
@@ -91,16 +96,19 @@ class Stage:
             task=task_digest,
             **terms,
         )
-        self._mint(self._owner_account, proposed.funds)
+        parties = 2 + seats
+        needed = proposed.funds + proposed.aggregator_stake + seats * proposed.trainer_stake
+        self.money.require(needed + parties * SPARE_FUNDS)
+        self._give(self._owner_account, proposed.funds)
         self.project = self.owner.create(proposed)
-        self._mint(self._aggregator_account, proposed.aggregator_stake)
+        self._give(self._aggregator_account, proposed.aggregator_stake)
         self.aggregator = Aggregator(self._aggregator_account, self.project, self.contracts, self.store, self.srs)
         self.aggregator.accept()
         self.aggregator.take_turn()
 
     def enrol(self, trainer: Trainer) -> Any:
         """Gives a trainer the tokens that a seat costs, and takes the seat."""
-        self._mint(trainer.account, self.project.terms.trainer_stake)
+        self._give(trainer.account, self.project.terms.trainer_stake)
         return trainer.enrol()
 
     def play(self, trainers: Sequence[Trainer], name: str = "round") -> PlayedRound:
@@ -116,5 +124,5 @@ class Stage:
         self.say(f"{name}: the aggregator proves and settles")
         return PlayedRound(submits, delivers, self.aggregator.settle())
 
-    def _mint(self, account: Any, amount: int) -> None:
-        self.token.mint(account, amount + SPARE_FUNDS, sender=self.deployer)
+    def _give(self, account: Any, amount: int) -> None:
+        self.money.give(account, amount + SPARE_FUNDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -19,10 +20,20 @@ ROOT = Path(__file__).parents[2]
 MNEMONIC = "test test test test test test test test test test test junk"  # Ape's default
 
 
-class Cast:
-    """Starts programs, kills them, and ends all of them. Logs are in `folder`."""
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LIBC = ctypes.CDLL(None)
 
-    def __init__(self, folder: Path) -> None:
+
+def end_with_parent() -> None:
+    """Linux ends a process that asks for it with its parent: nothing is left of tests that are killed."""
+    if sys.platform == "linux":
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Cast:
+    """Starts programs, kills them, and ends all of them. Logs are in `folder`. anvil: further options of the chain."""
+
+    def __init__(self, folder: Path, *anvil: str) -> None:
         self.folder = folder
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -30,7 +41,7 @@ class Cast:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         port = self.url.rsplit(":", 1)[1]
         options = ["--port", port, "--hardfork", "prague", "--accounts", "30", "--silent"]
-        self._start("anvil", ["anvil", *options, "--mnemonic", MNEMONIC])
+        self._start("anvil", ["anvil", *options, *anvil, "--mnemonic", MNEMONIC])
         self.until(self._answers, "Anvil to answer")
 
     def program(self, name: str, *arguments: str) -> None:
@@ -78,7 +89,13 @@ class Cast:
         environment = os.environ | {"APE_FOUNDRY_HOST": self.url, "PYTHONPATH": str(ROOT), "COLUMNS": "160"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, env=environment, start_new_session=True
+                command,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
             )
 
     def _answers(self) -> bool:

@@ -81,10 +81,10 @@ def public_play(
         task=task_digest,
     )
     told.set_takes_public_rows(terms.params, sender=owner)
-    stage._mint(owner, terms.funds)
+    stage._give(owner, terms.funds)
     stage.project = stage.owner.create(terms)
     assert stage.project.terms == terms
-    stage._mint(aggregator, terms.aggregator_stake)
+    stage._give(aggregator, terms.aggregator_stake)
     stage.aggregator = Deciding(aggregator, stage.project, project, stage.store, stage.srs)
     stage.aggregator.accept()
     stage.aggregator.take_turn()
