@@ -8,6 +8,7 @@ from offchain.experiments.fairness import FAIRNESS
 from offchain.experiments.manipulation import MANIPULATION
 from offchain.experiments.quantisation import QUANTISATION
 from offchain.experiments.rate import RATE
+from offchain.experiments.reference import REFERENCE
 from offchain.experiments.robustness import ROBUSTNESS
 from offchain.experiments.stability import STABILITY
 
@@ -15,5 +16,5 @@ __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, RATE, COST)
+    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, RATE, REFERENCE, COST)
 }

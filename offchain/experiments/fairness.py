@@ -25,7 +25,7 @@ from offchain.scoring.utility.exact import shapley_of_table
 from offchain.simulation.settings import deal
 from offchain.training.task import Samples
 
-__all__ = ["FAIRNESS"]
+__all__ = ["FAIRNESS", "holder"]
 
 SETTINGS = ("label-noise", "size", "feature-noise", "distribution", "dirichlet-0.5", "missing-classes")
 TRAINERS = (5, 8, 10)
@@ -51,7 +51,7 @@ def _measure(cell: Cell) -> dict[str, Any]:
     losses, accuracies = retrain(project, shares, seed)
     by_accuracy, by_loss = shapley_of_table(accuracies).tolist(), shapley_of_table(-losses).tolist()
     rounds = play(project, shares, rule("equal", 0), seed=seed, keep=True).rounds
-    result: dict[str, Any] = {"shapley": by_accuracy, "shapley_loss": by_loss, "rare": _holder(shares)}
+    result: dict[str, Any] = {"shapley": by_accuracy, "shapley_loss": by_loss, "rare": holder(shares)}
     pays = {}
     for name in RULES:
         decide = rule(name, BYZANTINE[n])
@@ -67,7 +67,7 @@ def _measure(cell: Cell) -> dict[str, Any]:
     return result
 
 
-def _holder(shares: Sequence[Samples]) -> int:
+def holder(shares: Sequence[Samples]) -> int:
     """The trainer with most rows of the last class: in missing-classes the only one."""
     last = max(int(share.labels.max()) for share in shares)
     return int(np.argmax([int((share.labels == last).sum()) for share in shares]))

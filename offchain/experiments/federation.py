@@ -33,6 +33,7 @@ __all__ = ["Party", "Played", "Setup", "attacked_shares", "play", "retrain"]
 
 Floats = npt.NDArray[np.float64]
 
+OWNER_SEED = 500  # the owner's batches are not a trainer's
 _TOGETHER = 512  # models that train at once
 
 
@@ -98,17 +99,25 @@ class Played:
 
 
 def play(
-    setup: Setup, shares: Sequence[Samples], decide: Rule, *, seed: int, party: Party | None = None, keep: bool = False
+    setup: Setup,
+    shares: Sequence[Samples],
+    decide: Rule,
+    *,
+    seed: int,
+    party: Party | None = None,
+    root: Samples | None = None,
+    keep: bool = False,
 ) -> Played:
     """Plays all rounds. A party's seats have `shares[: party.seats]`, poisoned already if its attack poisons.
 
-    `keep` keeps what the rule saw of each round.
+    `root` are the owner's data, if it sends a reference. `keep` keeps what the rule saw of each round.
     """
     n = len(shares)
     random = np.random.default_rng([seed, 7])
     stakes = random.lognormal(size=n)
     model = initial_model(setup.task, seed)
     residuals = np.zeros((n, model.size))
+    own_residual = np.zeros(model.size)
     past: list[Floats] = []
     last: list[int] = []  # the last aggregate
     steps: list[int] = [0] * model.size  # the sum of all, each as a step of the model
@@ -126,11 +135,20 @@ def play(
         for i in range(n):
             quantised = quantise(updates[i], residuals[i], quantum, setup.bits or 16)
             values[i], residuals[i] = quantised.values, quantised.residual
+        public = [last, steps] if last else []
+        reference = None
+        if root is not None:
+            own = setup.train(model[None], [root], [0], seed + OWNER_SEED, round_, decayed)
+            quantised = quantise(own[0], own_residual, quantum, setup.bits or 16)
+            own_residual = quantised.residual
+            judge = [int(x) for x in quantised.values]
+            reference = [_dot(judge, other) for other in (judge, *values.tolist(), *public)]
         seen = np.stack([dequantise(row, quantum) for row in values]) if setup.bits else updates
         view = RoundView(
             updates=seen,
             gram=gram_matrix(values),
-            public=_products(values, [last, steps]) if last else None,
+            public=_products(values, public) if public else None,
+            reference=reference,
             sizes=[len(share) for share in shares],
             stakes=list(stakes),
             task=setup.task,

@@ -31,6 +31,7 @@ class RoundView:
     updates: Floats  # float64[n, d], as the others read them
     gram: Sequence[int]  # of the quantised updates: upper triangle, row by row
     public: Sequence[Sequence[int]] | None  # products with the public rows: of each row, then of these from itself on
+    reference: Sequence[int] | None  # products of the owner's row with itself, with each row, with each public row
     sizes: Sequence[int]  # rows of data that each trainer claims
     stakes: Sequence[float]
     task: Task
@@ -51,27 +52,30 @@ class Decision:
 Rule = Callable[[RoundView], Decision]
 
 
-def rule(name: str, byzantine: int, *, public: bool = True, **terms: int) -> Rule:
+def rule(name: str, byzantine: int, *, public: bool = True, reference: bool = False, **terms: int) -> Rule:
     """By name: a policy (with the public rows, if it takes them and `public`), a rival or a robust rule.
 
-    `terms` are further fields of a policy's terms.
+    With `reference` the owner's row judges, where there is one. `terms` are further fields of a policy's terms.
     """
     if name in POLICIES:
-        return _policy(PolicyTerms(name, byzantine, **terms), public and name == CONSENSUS)
+        return _policy(PolicyTerms(name, byzantine, **terms), public and name == CONSENSUS, reference)
     if name in RIVALS:
         return _rival(RIVALS[name])
     return _robust(name, byzantine)
 
 
-def _policy(terms: PolicyTerms, public: bool) -> Rule:
+def _policy(terms: PolicyTerms, public: bool, reference: bool) -> Rule:
     def decide(view: RoundView) -> Decision:
         n = len(view.updates)
         gram = list(view.gram)
         if public and view.public is not None:
             gram = _bordered(gram, view.public, n)
-        outcome = evaluate(n, gram, terms, ONE)
-        weights = np.array(outcome.weights, dtype=np.float64)
-        shares = _shares(np.array([float(c) for c in outcome.contributions]))
+        judges = int(reference and view.reference is not None)
+        if reference and view.reference is not None:
+            gram = [*view.reference, *gram]
+        outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges))
+        weights = np.array(outcome.weights[judges:], dtype=np.float64)
+        shares = _shares(np.array([float(c) for c in outcome.contributions[judges:]]))
         return Decision(shares, weights, float(weights.sum()), outcome.next_rate / ONE)
 
     return decide
