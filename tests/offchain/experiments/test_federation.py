@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from offchain.experiments.experiment import setup
-from offchain.experiments.federation import attacked_shares, play, retrain
+from offchain.experiments.federation import OWNER_SEED, attacked_shares, play, retrain
 from offchain.experiments.rules import POLICIES, RIVALS, rule
 from offchain.simulation.attacks.table import ATTACKS
 from offchain.simulation.settings import deal
@@ -90,3 +90,33 @@ def test_attacked_shares__shards__cut_one_data_set(wine_shares) -> None:
 
     assert len(shares) == len(wine_shares) + 2
     assert sum(len(share) for share in shares[:3]) == len(wine_shares[0])
+
+
+def test_play__root_data__products_are_those_of_an_update_trained_on_them(wine, wine_shares) -> None:
+    root = wine_shares[2]
+    rounds = play(wine, wine_shares, rule("equal", 0), seed=1, root=root, keep=True).rounds
+    for number, view in enumerate(rounds):
+        update = wine.train(view.model[None], [root], [0], 1 + OWNER_SEED, number)[0]
+        square, *products = (float(x) for x in view.reference[: 1 + len(wine_shares)])
+        own = np.array(view.gram, dtype=np.float64)[np.cumsum([0, *range(len(wine_shares), 1, -1)])]
+        found = np.array(products) / np.sqrt(square * own)
+        expected = view.updates @ update / (np.linalg.norm(view.updates, axis=1) * np.linalg.norm(update))
+        assert found == pytest.approx(expected, abs=2e-3)  # the error feedback of the owner's row
+        assert len(view.reference) == 1 + len(wine_shares) + (2 if number else 0)
+
+
+def test_play__root_data__change_nothing_unless_the_rule_asks(wine, wine_shares) -> None:
+    alone = play(wine, wine_shares, rule("consensus", 2), seed=1)
+    beside = play(wine, wine_shares, rule("consensus", 2), seed=1, root=wine_shares[0])
+    judged = play(wine, wine_shares, rule("consensus", 2, reference=True), seed=1, root=wine_shares[0])
+    assert beside.pay.tolist() == alone.pay.tolist()
+    assert judged.pay.tolist() != alone.pay.tolist()
+    assert judged.pay.sum() == pytest.approx(1)
+
+
+def test_play__majority_is_hostile_and_the_owner_sends_a_reference__learns_and_pays_the_honest(wine) -> None:
+    shares = deal(wine.data.train, 8, "same", 1)
+    attacked, party = attacked_shares(shares[1:], ATTACKS["sign-flip"], 4, 1)
+    played = play(wine, attacked, rule("consensus", 2, reference=True), seed=1, party=party, root=shares[0])
+    assert played.pay[:4].sum() == 0
+    assert played.accuracy[-1] > 0.6
