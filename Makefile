@@ -23,7 +23,7 @@ demo: setup
 	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
 
 test: setup check
-	ape test tests -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	ape test tests -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
 	ape test tests -m slow

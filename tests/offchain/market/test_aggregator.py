@@ -112,8 +112,8 @@ def test_settle__payload_of_another_vector_than_committed__its_row_is_excluded(p
 
 
 def test_settle__policy_contract_decides_otherwise__refuses(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    def otherwise(*arguments: Any) -> Any:
-        outcome = evaluate(*arguments)
+    def otherwise(*arguments: Any, **options: Any) -> Any:
+        outcome = evaluate(*arguments, **options)
         return replace(outcome, contributions=[c + 1 for c in outcome.contributions])
 
     play.to_settling()

@@ -43,8 +43,8 @@ class Deciding(Aggregator):
         self.weights = [ONE, ONE - 7, ONE // 3]
         self.asked: list[tuple[int, list[int]]] = []
 
-    def _decide(self, rows: int, gram: list[int], rate: int) -> Outcome:
-        self.asked.append((rows, gram))
+    def _decide(self, seats: list[int], gram: list[int], rate: int) -> Outcome:
+        self.asked.append((len(seats), gram))
         shares = [1 if weight else 0 for weight in self.weights]
         return Outcome(False, [bool(share) for share in shares], self.weights, shares, 0, rate)
 
