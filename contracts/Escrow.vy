@@ -32,22 +32,32 @@ from interfaces import IRoundVerifier
 from interfaces import ITermLimits
 from modules import bn254
 from modules import ledger
+from modules import legacy
 from modules import machine
+from modules import rules
 
 implements: IEscrow
 initializes: ledger
 exports: (
     ledger.account_of,
     ledger.members,
-    ledger.pending,
-    ledger.pending_to,
     ledger.sunk,
 )
 
 MAX_ROWS: constant(uint256) = 32       # seats, rows of a proof, bits of a mask
-MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
+PROOF_SIZE: constant(uint256) = 742 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
+VERDICT_SIZE: constant(uint256) = 72 * 32
+# of IRoundVerifier.judge
+JUDGE: constant(bytes4) = 0xee439923
 MAX_AGGREGATORS: constant(uint256) = 8
 MAX_ROUNDS: constant(uint256) = 64      # bits of the mask of settled rounds
+
+# what IRoundVerifier.judge returns
+struct Verdict:
+    outcome: IPolicy.Outcome
+    policy_failed: bool
+    aggregate: uint256[2]              # commitment to it
+    steps: uint256[2]                  # commitment to the sum of all steps
 
 TERM_LIMITS: public(immutable(address))
 VERIFIER: public(immutable(address))
@@ -55,12 +65,17 @@ VERIFIER: public(immutable(address))
 
 owner: public(address)
 terms: public(IEscrow.Terms)
+_lineup: address[MAX_AGGREGATORS]                # those that have accepted, by their place in the terms
 sealing_keys: public(HashMap[address, bytes32])  # X25519, of aggregators and trainers; frozen when their party joins
 hashes: public(bytes32[MAX_ROWS])                # by seat: of the running round's commitment
-rate: public(uint256)                            # learning rate of the running round
-settled: public(uint256)                         # mask over rounds
+deliveries: public(bytes32)                      # running hash of the round's deliveries, each a seat and a commitment
 public_rows: public(bytes32)  # keccak(abi.encode(commitments to the last aggregate and to the sum of all steps)); 0 before the first
 _machine: uint256                                # a packed machine.Machine
+_legacy: uint256                                 # a packed legacy.Legacy
+# what settling reads of the terms, in fewer slots; set once, with them
+_rules: uint256                                  # a packed rules.Rules
+_pay: uint256                                    # reward, and 96 bits above it the fee
+_policy: bytes32                                 # hash of the policy and its params
 
 
 @deploy
@@ -89,15 +104,20 @@ def initialize(owner: address, terms: IEscrow.Terms):
     assert self._machine == 0, "escrow: exists already"
     assert owner != empty(address), "escrow: no owner"
     srs_size: uint256 = staticcall IRoundVerifier(VERIFIER).srs_size()
-    assert staticcall ITermLimits(TERM_LIMITS).check(terms, srs_size), "escrow: unsound terms"
+    self._rules = staticcall ITermLimits(TERM_LIMITS).check(terms, srs_size)
     m: machine.Machine = empty(machine.Machine)
     m.state = machine.ACCEPTING
     m.d1 = block.timestamp + terms.accept_window
     m.d2 = m.d1 + terms.enrol_window
     self._save(m)
     self.owner = owner
+    ledger._open(owner)
     self.terms = terms
-    self.rate = terms.rate
+    self._pay = terms.round_reward | (terms.round_fee << 96)
+    self._policy = keccak256(concat(convert(terms.policy, bytes20), terms.params))
+    # in use from here on, so that no delivery pays for a fresh slot
+    self.deliveries = self._policy
+    self._leave(legacy.Legacy(rate=terms.rate, settled=0, pending=0, earner=0, rounding=0))
     funds: uint256 = terms.rounds * (terms.round_reward + terms.round_fee) + terms.round_fee
     log IEscrow.Created(owner=owner, terms=terms, funded=funds, accept_by=m.d1, enrol_by=m.d2)
     self._receive(terms.token, owner, funds)
@@ -109,14 +129,13 @@ def reject():
     """
     @notice The owner says that the last aggregate is not to be had. It costs both sides one fee, so neither gains by lying.
     """
-    m: machine.Machine = self._load()
     assert msg.sender == self.owner, "escrow: not the owner"
-    assert m.state == machine.HANDOVER, "escrow: not in handover"
+    m: machine.Machine = self._in_handover()
     assert block.timestamp <= m.d1, "escrow: too late to reject"
-    lost: uint256 = ledger.pending + self.terms.round_fee
+    lost: uint256 = legacy._pending(self._legacy) + self.terms.round_fee
     m.state = machine.CLOSED
     self._save(m)
-    ledger._forgo()
+    self._forgo()
     ledger._sink(self.terms.round_fee)
     log IEscrow.Rejected(sunk=lost)
 
@@ -134,10 +153,12 @@ def accept(key: bytes32):
     assert m.state == machine.ACCEPTING, "escrow: not accepting"
     assert block.timestamp <= m.d1, "escrow: too late to accept"
     self._check_key(key)
-    bit: uint256 = 1 << (self._aggregator_number(msg.sender) - 1)
+    number: uint256 = self._aggregator_number(msg.sender)
+    bit: uint256 = 1 << (number - 1)
     assert m.accepted & bit == 0, "escrow: accepted already"
     m.accepted |= bit
     self._save(m)
+    self._lineup[number - 1] = msg.sender
     self.sealing_keys[msg.sender] = key
     log IEscrow.Accepted(aggregator=msg.sender, key=key)
 
@@ -163,6 +184,7 @@ def take_turn():
     elif m.state == machine.ROUNDS:
         m = self._begin_round(m)
     self._save(m)
+    ledger._open(msg.sender)
     self._receive(self.terms.token, msg.sender, stake)
 
 
@@ -170,126 +192,143 @@ def take_turn():
 @nonreentrant
 def settle(
     excluded: uint256,
+    order: uint256,
     commitments: DynArray[uint256[2], MAX_ROWS],
-    gram: DynArray[int256, MAX_GRAM],
-    gram_proof: IRoundVerifier.GramProof,
-    range_proof: IRoundVerifier.RangeProof,
-    hints: uint256[2],
+    proof: Bytes[PROOF_SIZE],
     claimed: uint256[2],
+    policy: address,
+    params: Bytes[256],
     cid: bytes32,
 ):
     """
     @notice The current aggregator proves the round, and everyone is credited. It reverts unless everything is verified.
     @param excluded Mask over seats: those whose payload the aggregator could not use. Each takes its part of the reward
            with it, and a part of the fee.
-    @param commitments Of the other rows, in seat order, as they were delivered. Then those of the last aggregate and of the sum of
-           all steps, if the terms have public rows and there has been an aggregate.
-    @param gram Upper triangle of their Gram matrix.
-    @param hints For the verifier of the two proofs.
+    @param order The seats in the order in which they delivered, a byte each, the first in the lowest.
+    @param commitments What they delivered, in that order. Then the commitments to the last aggregate and to the sum of all steps,
+           if the terms have public rows and there has been an aggregate.
+    @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the verifier's hints: an IRoundVerifier.Proof without its first word.
     @param claimed The commitment to the aggregate, to save gas; (0, 0) to have it formed.
+    @param policy That of the terms, like its params.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
     """
-    m: machine.Machine = self._load()
-    self._check_scoring(m, excluded)
-    assert machine._count(excluded) <= self.terms.max_excluded, "escrow: too many excluded"
+    m: machine.Machine = self._in_scoring()
+    self._check_scorer(m, excluded)
+    r: rules.Rules = rules._unpack(self._rules)
+    assert machine._count(excluded) <= r.max_excluded, "escrow: too many excluded"
     self._check_cid(cid)
+    assert keccak256(concat(convert(policy, bytes20), params)) == self._policy, "escrow: wrong policy"
 
     # the rows are the updates that the round collected
+    count: uint256 = machine._count(m.delivered)
+    known: bytes32 = self.public_rows if r.public_rows else empty(bytes32)
+    expected: uint256 = count if known == empty(bytes32) else count + 2
+    assert len(commitments) == expected, "escrow: wrong number of commitments"
+    digest: bytes32 = convert(m.round, bytes32)
+    by_seat: uint256[2][MAX_ROWS] = empty(uint256[2][MAX_ROWS])
+    for i: uint256 in range(count, bound=MAX_ROWS):
+        seat: uint256 = (order >> (i << 3)) & (MAX_ROWS - 1)
+        digest = self._with_delivery(digest, seat, commitments[i])
+        by_seat[seat] = commitments[i]
+    assert digest == self.deliveries, "escrow: wrong commitments"
     rows: uint256 = m.delivered & ~excluded
     seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(rows)
-    known: bytes32 = self.public_rows  # 0 where the terms have none
-    expected: uint256 = len(seats) if known == empty(bytes32) else len(seats) + 2
-    assert len(commitments) == expected, "escrow: wrong number of commitments"
-    trainers: DynArray[address, MAX_ROWS] = []
-    for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        trainer: address = ledger.members[seats[i]]
-        self._check_opening(m.round, seats[i], trainer, commitments[i])
-        trainers.append(trainer)
+    points: DynArray[uint256[2], MAX_ROWS] = []
+    for seat: uint256 in seats:
+        points.append(by_seat[seat])
     if known != empty(bytes32):
-        n: uint256 = len(seats)
-        assert keccak256(abi_encode(commitments[n], commitments[n + 1])) == known, "escrow: wrong public rows"
+        points.append(commitments[count])
+        points.append(commitments[count + 1])
+        assert keccak256(abi_encode(commitments[count], commitments[count + 1])) == known, "escrow: wrong public rows"
 
     # the numbers are true of them, and what they mean
-    context: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender))
-    params: Bytes[288] = self.terms.params
-    if self.terms.reference:
+    policy_params: Bytes[288] = params
+    if r.reference:
         # the owner's, who has the first seat
-        params = concat(self.terms.params, convert(rows & 1, bytes32))
-    outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
-    failed: bool = False
-    aggregate: uint256[2] = [0, 0]
-    steps: uint256[2] = [0, 0]
-    with_steps: bool = self.terms.public_rows
-    outcome, failed, aggregate, steps = staticcall IRoundVerifier(VERIFIER).judge(
-        context,
-        self.terms.dimension,
-        self.terms.bits,
-        len(seats),
-        commitments,
-        gram,
-        gram_proof,
-        range_proof,
-        hints,
-        self.terms.policy,
-        self.terms.policy_gas,
-        params,
-        self.rate,
-        with_steps,
-        claimed,
+        policy_params = concat(params, convert(rows & 1, bytes32))
+    # A Bytes is encoded as its length and its content. So the verifier finds an IRoundVerifier.Proof, and nothing of it is
+    # decoded here.
+    answer: Bytes[VERDICT_SIZE] = raw_call(
+        VERIFIER,
+        abi_encode(
+            keccak256(abi_encode(chain.id, self, m.round, msg.sender)),
+            r.dimension,
+            r.bits,
+            len(seats),
+            points,
+            proof,
+            policy,
+            r.policy_gas,
+            policy_params,
+            legacy._rate(self._legacy),
+            r.public_rows,
+            claimed,
+            method_id=JUDGE,
+        ),
+        max_outsize=VERDICT_SIZE,
+        is_static_call=True,
     )
+    verdict: Verdict = abi_decode(answer, Verdict)
+    # below 2^155, as the verifier sees to it; times a reward, below 2^251
     total: uint256 = 0
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        total += outcome.contributions[i]
+        total = unsafe_add(total, verdict.outcome.contributions[i])
 
     # the money
-    ledger._acknowledge()
-    reward: uint256 = self.terms.round_reward
-    fee: uint256 = self.terms.round_fee
+    self._acknowledge()
+    reward: uint256 = self._pay & (2**96 - 1)
+    fee: uint256 = self._pay >> 96
     # excluded rows take their part of the reward with them, so that nobody gains by an exclusion
-    payable_reward: uint256 = reward * len(seats) // machine._count(m.delivered)
+    payable_reward: uint256 = reward * len(seats) // count
     weights: DynArray[uint256, MAX_ROWS] = []
     contributions: DynArray[uint256, MAX_ROWS] = []
     credits: DynArray[uint256, MAX_ROWS] = []
     rounding: uint256 = payable_reward if total != 0 else 0
     for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        credit: uint256 = payable_reward * outcome.contributions[i] // total if total != 0 else 0
-        weights.append(outcome.weights[i])
-        contributions.append(outcome.contributions[i])
+        contribution: uint256 = verdict.outcome.contributions[i]
+        # nothing divided by zero is zero
+        credit: uint256 = unsafe_div(unsafe_mul(payable_reward, contribution), total)
+        weights.append(verdict.outcome.weights[i])
+        contributions.append(contribution)
         credits.append(credit)
-        rounding -= credit
-        ledger._credit(trainers[i], credit)
-    ledger._credit(self.owner, rounding)
-    penalty: uint256 = machine._count(excluded) * self.terms.trainer_part  # at most the fee, by the terms
+        rounding = unsafe_sub(rounding, credit)
+        ledger._credit_seat(seats[i], credit)
+    penalty: uint256 = 0
+    if excluded != 0:
+        penalty = machine._count(excluded) * self.terms.trainer_part  # at most the fee, by the terms
     lost: uint256 = penalty + (reward - payable_reward if total != 0 else reward)
     ledger._sink(lost)
-    ledger._hold(fee - penalty, msg.sender)
 
     # what the next round starts from
-    self.settled |= 1 << m.round
+    left: legacy.Legacy = self._left()
+    left.rate = verdict.outcome.next_rate
+    left.settled |= 1 << m.round
+    left.pending = fee - penalty
+    left.earner = m.current
+    left.rounding += rounding
+    self._leave(left)
     # the identity, if nothing is kept, has no direction: what anybody can replay is still the aggregate before
-    if with_steps and (aggregate[0] != 0 or aggregate[1] != 0):
-        self.public_rows = keccak256(abi_encode(aggregate, steps))
-    if outcome.next_rate != self.rate:
-        self.rate = outcome.next_rate
+    if r.public_rows and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0):
+        self.public_rows = keccak256(abi_encode(verdict.aggregate, verdict.steps))
     log IEscrow.Settled(
         round=m.round,
         aggregator=msg.sender,
         rows=rows,
         excluded=excluded,
-        kept=outcome.kept,
-        policy_failed=failed,
-        agreement=outcome.agreement,
+        kept=verdict.outcome.kept,
+        policy_failed=verdict.policy_failed,
+        agreement=verdict.outcome.agreement,
         weights=weights,
         contributions=contributions,
         credits=credits,
         rounding=rounding,
         sunk=lost,
-        pending=fee - penalty,
-        aggregate=aggregate,
+        pending=left.pending,
+        aggregate=verdict.aggregate,
         cid=cid,
-        rate=outcome.next_rate,
+        rate=verdict.outcome.next_rate,
     )
-    ledger._miss(m.round, m.active & ~rows, self.terms.trainer_part)
+    self._miss(m.round, m.active & ~rows)
     self._save(self._next_round(m))
 
 
@@ -300,8 +339,8 @@ def void(excluded: uint256):
     @notice The current aggregator gives the round up, because more payloads are unusable than it may exclude. It costs it
             a part for each and its turn; the round's reward is sunk.
     """
-    m: machine.Machine = self._load()
-    self._check_scoring(m, excluded)
+    m: machine.Machine = self._in_scoring()
+    self._check_scorer(m, excluded)
     count: uint256 = machine._count(excluded)
     assert count > self.terms.max_excluded, "escrow: too few excluded to void"
     penalty: uint256 = count * self.terms.trainer_part  # at most the stake, by the terms
@@ -310,7 +349,7 @@ def void(excluded: uint256):
     fee: uint256 = self.terms.round_fee
     m.spent |= 1 << (m.current - 1)
     m.current = 0
-    ledger._acknowledge()
+    self._acknowledge()
     ledger._sink(reward + penalty)
     ledger._credit(self.owner, fee)
     ledger._credit(msg.sender, returned)
@@ -322,7 +361,7 @@ def void(excluded: uint256):
         returned=returned,
         refunded=fee,
     )
-    ledger._miss(m.round, m.active & ~(m.delivered & ~excluded), self.terms.trainer_part)
+    self._miss(m.round, m.active & ~(m.delivered & ~excluded))
     self._save(self._next_round(m))
 
 
@@ -335,7 +374,7 @@ def republish(round: uint256, cid: bytes32):
     """
     m: machine.Machine = self._load()
     self._accepted_number(m)
-    assert round < MAX_ROUNDS and (self.settled >> round) & 1 == 1, "escrow: round not settled"
+    assert round < MAX_ROUNDS and (legacy._settled(self._legacy) >> round) & 1 == 1, "escrow: round not settled"
     self._check_cid(cid)
     log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
 
@@ -374,12 +413,8 @@ def enrol(key: bytes32):
     seat: uint256 = machine._count(m.active)  # nobody leaves before the first round
     assert seat < self.terms.seats, "escrow: no seat free"
     assert seat != 0 or not self.terms.reference or msg.sender == self.owner, "escrow: the owner has the first seat"
-    account: ledger.Account = ledger._load(msg.sender)
-    assert account.seat == 0, "escrow: enrolled already"
-    account.seat = seat + 1
-    account.parts = self.terms.rounds
-    ledger._store(msg.sender, account)
-    ledger.members[seat] = msg.sender
+    assert ledger._seats[msg.sender] == 0, "escrow: enrolled already"
+    ledger._enrol(msg.sender, seat, self.terms.rounds)
     # an aggregator that trains as well keeps the key that payloads are sealed to
     if self.sealing_keys[msg.sender] == empty(bytes32):
         self.sealing_keys[msg.sender] = key
@@ -418,15 +453,15 @@ def leave():
     """
     m: machine.Machine = self._load()
     seat: uint256 = self._collecting_seat(m)
-    account: ledger.Account = ledger._load(msg.sender)
-    free: bool = m.round > 0 and (self.settled >> (m.round - 1)) & 1 == 0
+    account: ledger.Account = ledger._load(seat)
+    free: bool = m.round > 0 and (legacy._settled(self._legacy) >> (m.round - 1)) & 1 == 0
     part: uint256 = self.terms.trainer_part
     # a part was lost for each round missed, at most: at least one is left
     returned: uint256 = (account.parts if free else account.parts - 1) * part
     forfeited: uint256 = account.parts * part - returned
     account.due += returned
     account.parts = 0
-    ledger._store(msg.sender, account)
+    ledger._store(account)
     ledger._sink(forfeited)
     m.active &= ~(1 << seat)
     self._save(m)
@@ -445,10 +480,13 @@ def deliver(commitment: uint256[2], cid: bytes32):
     seat: uint256 = self._seat_of(msg.sender)
     assert (m.submitted >> seat) & 1 == 1, "escrow: nothing submitted"
     assert (m.delivered >> seat) & 1 == 0, "escrow: delivered already"
-    self._check_opening(m.round, seat, msg.sender, commitment)
+    hash: bytes32 = keccak256(abi_encode(chain.id, self, m.round, msg.sender, commitment))
+    assert hash == self.hashes[seat], "escrow: wrong commitment"
     assert commitment[0] != 0 or commitment[1] != 0, "escrow: commitment is the identity"
     bn254._check(commitment)
     self._check_cid(cid)
+    before: bytes32 = self.deliveries if m.delivered != 0 else convert(m.round, bytes32)
+    self.deliveries = self._with_delivery(before, seat, commitment)
     m.delivered |= 1 << seat
     self._save(m)
     log IEscrow.Delivered(round=m.round, trainer=msg.sender, seat=seat, commitment=commitment, cid=cid)
@@ -478,18 +516,17 @@ def slash():
     @notice Ends the turn of an aggregator that missed its deadline: its stake goes to those who delivered, and another
             aggregator may take over the round, with their payloads.
     """
-    m: machine.Machine = self._load()
-    assert self._phase(m) == machine.SCORING, "escrow: not scoring"
+    m: machine.Machine = self._in_scoring()
     assert block.timestamp > m.d3, "escrow: too early to slash"
-    aggregator: address = self.terms.aggregators[m.current - 1]
+    aggregator: address = self._lineup[m.current - 1]
     stake: uint256 = self.terms.aggregator_stake
     seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(m.delivered)
     share: uint256 = stake // len(seats)  # scoring takes at least min_rows rows
     for seat: uint256 in seats:
-        ledger._credit(ledger.members[seat], share)
+        ledger._credit_seat(seat, share)
     dust: uint256 = stake - share * len(seats)
     ledger._sink(dust)
-    ledger._acknowledge()
+    self._acknowledge()
     m.spent |= 1 << (m.current - 1)
     m.current = 0
     m.in_scoring = 1
@@ -513,12 +550,12 @@ def fail():
         # Delivering never opened: who submitted has done all that it could. And too few could go on from the last
         # aggregate: whoever withheld it is not paid for it.
         present = m.submitted
-        ledger._forgo()
+        self._forgo()
     else:
-        ledger._acknowledge()
+        self._acknowledge()
     ledger._credit(self.owner, refunded)
     log IEscrow.Failed(round=m.round, submitted=m.submitted, delivered=m.delivered, refunded=refunded)
-    ledger._miss(m.round, m.active & ~present, self.terms.trainer_part)
+    self._miss(m.round, m.active & ~present)
     self._save(self._next_round(m))
 
 
@@ -550,13 +587,12 @@ def confirm():
     """
     @notice Ends the handover: by the owner at any time, by anyone after the deadline.
     """
-    m: machine.Machine = self._load()
-    assert m.state == machine.HANDOVER, "escrow: not in handover"
+    m: machine.Machine = self._in_handover()
     assert msg.sender == self.owner or block.timestamp > m.d1, "escrow: handover not over"
     m.state = machine.CLOSED
     self._save(m)
     bond: uint256 = self.terms.round_fee
-    ledger._acknowledge()
+    self._acknowledge()
     ledger._credit(self.owner, bond)
     log IEscrow.Confirmed(sender=msg.sender, bond=bond)
 
@@ -570,18 +606,12 @@ def withdraw(to: address) -> uint256:
     @return Token units.
     """
     assert to != empty(address) and to != self, "escrow: bad recipient"
-    account: ledger.Account = ledger._load(msg.sender)
-    amount: uint256 = account.due
+    state: uint256 = self._load().state
+    over: bool = state == machine.HANDOVER or state == machine.CLOSED
+    amount: uint256 = 0
     parts: uint256 = 0
-    if account.parts != 0:
-        state: uint256 = self._load().state
-        if state == machine.HANDOVER or state == machine.CLOSED:
-            parts = account.parts * self.terms.trainer_part
-            amount += parts
-            account.parts = 0
+    amount, parts = ledger._take(msg.sender, over, self.terms.trainer_part)
     assert amount != 0, "escrow: nothing due"
-    account.due = 0
-    ledger._store(msg.sender, account)
     log IEscrow.Withdrawn(account=msg.sender, to=to, amount=amount, parts=parts)
     assert extcall IERC20(self.terms.token).transfer(to, amount, default_return_value=True), "escrow: token refused"
     return amount
@@ -611,22 +641,40 @@ def status() -> IEscrow.Status:
         phase=phase,
         deadline=deadline,
         round=m.round,
-        current=self.terms.aggregators[m.current - 1] if m.current != 0 else empty(address),
+        current=self._lineup[m.current - 1] if m.current != 0 else empty(address),
         in_scoring=m.in_scoring != 0,
         accepted=m.accepted,
         spent=m.spent,
         active=m.active,
         submitted=m.submitted,
         delivered=m.delivered,
-        rate=self.rate,
+        rate=legacy._rate(self._legacy),
     )
+
+
+@external
+@view
+def settled() -> uint256:
+    """
+    @notice Mask over rounds.
+    """
+    return legacy._settled(self._legacy)
+
+
+@external
+@view
+def pending() -> uint256:
+    """
+    @notice Fee of the last settled round, until it is earned or lost.
+    """
+    return legacy._pending(self._legacy)
 
 
 @external
 @view
 def pot() -> uint256:
     """
-    @notice Reward and fee of the running and all later rounds.
+    @notice Reward and fee of the running and all later rounds, and what the shares of earlier ones left over.
     """
     return self._pot(self._load())
 
@@ -656,19 +704,34 @@ def stake() -> uint256:
 @internal
 @view
 def _phase(m: machine.Machine) -> uint256:
-    return machine._phase(m, self.terms.min_rows, block.timestamp)
+    return machine._phase(m, rules._min_rows(self._rules), block.timestamp)
 
 
 @internal
 @view
-def _check_scoring(m: machine.Machine, excluded: uint256):
-    """
-    @notice What settle and void ask first: the phase, the deadline, the sender, and that only who delivered is excluded.
-    """
+def _in_scoring() -> machine.Machine:
+    m: machine.Machine = self._load()
     assert self._phase(m) == machine.SCORING, "escrow: not scoring"
+    return m
+
+
+@internal
+@view
+def _check_scorer(m: machine.Machine, excluded: uint256):
+    """
+    @notice What settle and void ask first: the deadline, the sender, and that only who delivered is excluded.
+    """
     assert block.timestamp <= m.d3, "escrow: too late to score"
-    assert msg.sender == self.terms.aggregators[m.current - 1], "escrow: not the current aggregator"
+    assert msg.sender == self._lineup[m.current - 1], "escrow: not the current aggregator"
     assert excluded & ~m.delivered == 0, "escrow: excluded has not delivered"
+
+
+@internal
+@view
+def _in_handover() -> machine.Machine:
+    m: machine.Machine = self._load()
+    assert m.state == machine.HANDOVER, "escrow: not in handover"
+    return m
 
 
 @internal
@@ -687,7 +750,7 @@ def _collecting_seat(m: machine.Machine) -> uint256:
 @internal
 @view
 def _seat_of(account: address) -> uint256:
-    seat: uint256 = ledger._load(account).seat
+    seat: uint256 = ledger._seats[account]
     assert seat != 0, "escrow: not enrolled"
     return seat - 1
 
@@ -716,14 +779,9 @@ def _accepted_number(m: machine.Machine) -> uint256:
 
 
 @internal
-@view
-def _check_opening(round: uint256, seat: uint256, trainer: address, commitment: uint256[2]):
-    """
-    @notice That this is what the trainer submitted the hash of. Its own address is in it, so a copied hash can't be opened by
-            anyone else.
-    """
-    hash: bytes32 = keccak256(abi_encode(chain.id, self, round, trainer, commitment))
-    assert hash == self.hashes[seat], "escrow: wrong commitment"
+@pure
+def _with_delivery(before: bytes32, seat: uint256, commitment: uint256[2]) -> bytes32:
+    return keccak256(abi_encode(before, seat, commitment))
 
 
 @internal
@@ -752,16 +810,28 @@ def _save(m: machine.Machine):
     self._machine = machine._pack(m)
 
 
+@internal
+@view
+def _left() -> legacy.Legacy:
+    return legacy._unpack(self._legacy)
+
+
+@internal
+def _leave(left: legacy.Legacy):
+    self._legacy = legacy._pack(left)
+
+
 # --- moves of the machine: they take it, and the caller stores what they return ---------------------------------
 
 
 @internal
 def _begin_round(started: machine.Machine) -> machine.Machine:
     m: machine.Machine = started
-    m.d1 = block.timestamp + self.terms.collect_window
-    m.d2 = m.d1 + self.terms.deliver_window
-    m.d3 = m.d2 + self.terms.score_window
-    log IEscrow.RoundStarted(round=m.round, collect_by=m.d1, deliver_by=m.d2, score_by=m.d3, rate=self.rate)
+    r: rules.Rules = rules._unpack(self._rules)
+    m.d1 = block.timestamp + r.collect_window
+    m.d2 = m.d1 + r.deliver_window
+    m.d3 = m.d2 + r.score_window
+    log IEscrow.RoundStarted(round=m.round, collect_by=m.d1, deliver_by=m.d2, score_by=m.d3, rate=legacy._rate(self._legacy))
     return m
 
 
@@ -772,7 +842,7 @@ def _next_round(over: machine.Machine) -> machine.Machine:
     m.submitted = 0
     m.delivered = 0
     m.in_scoring = 0
-    if m.round == self.terms.rounds:
+    if m.round == rules._rounds(self._rules):
         return self._end(m)
     if m.current == 0:
         m.d3 = block.timestamp + self.terms.score_window
@@ -794,12 +864,12 @@ def _end(stuck: machine.Machine) -> machine.Machine:
     ledger._credit(self.owner, refunded)
     if m.current != 0:
         returned = self.terms.aggregator_stake
-        aggregator = self.terms.aggregators[m.current - 1]
+        aggregator = self._lineup[m.current - 1]
         ledger._credit(aggregator, returned)
         m.current = 0
-    if ledger.pending != 0:
+    if legacy._pending(self._legacy) != 0:
         m.state = machine.HANDOVER
-        m.d1 = block.timestamp + self.terms.handover_window
+        m.d1 = block.timestamp + rules._unpack(self._rules).handover_window
     else:
         m.state = machine.CLOSED
         m.d1 = 0
@@ -819,7 +889,47 @@ def _end(stuck: machine.Machine) -> machine.Machine:
 def _pot(m: machine.Machine) -> uint256:
     if m.state == 0 or m.state > machine.ROUNDS:
         return 0
-    return (self.terms.rounds - m.round) * (self.terms.round_reward + self.terms.round_fee)
+    amount: uint256 = legacy._rounding(self._legacy)
+    left: uint256 = rules._rounds(self._rules) - m.round
+    if left != 0:
+        amount += left * (self.terms.round_reward + self.terms.round_fee)
+    return amount
+
+
+@internal
+def _acknowledge():
+    """
+    @notice The last settled round's fee is earned.
+    """
+    left: legacy.Legacy = self._left()
+    if left.pending != 0:
+        aggregator: address = self._lineup[left.earner - 1]
+        log IEscrow.Acknowledged(aggregator=aggregator, fee=left.pending)
+        ledger._credit(aggregator, left.pending)
+        left.pending = 0
+        self._leave(left)
+
+
+@internal
+def _forgo():
+    """
+    @notice The last settled round's fee is lost.
+    """
+    left: legacy.Legacy = self._left()
+    if left.pending != 0:
+        log IEscrow.Forgone(aggregator=self._lineup[left.earner - 1], fee=left.pending)
+        ledger._sink(left.pending)
+        left.pending = 0
+        self._leave(left)
+
+
+@internal
+def _miss(round: uint256, seats: uint256):
+    """
+    @notice Each of these seats loses a part.
+    """
+    if seats != 0:
+        ledger._miss(round, seats, self.terms.trainer_part)
 
 
 @internal

@@ -87,10 +87,7 @@ def judge(
     bits: uint256,
     rows: uint256,
     commitments: DynArray[uint256[2], MAX_ROWS],
-    gram: DynArray[int256, MAX_ENTRIES],
-    gram_proof: IRoundVerifier.GramProof,
-    range_proof: IRoundVerifier.RangeProof,
-    hints: uint256[2],
+    proof: IRoundVerifier.Proof,
     policy: address,
     policy_gas: uint256,
     params: Bytes[288],
@@ -104,14 +101,14 @@ def judge(
          tell, and what it says of a false matrix is dropped by the revert.
     """
     products: claims.Claim = gram_protocol._reduce(
-        GRAM_KEY, SRS_SIZE, context, dimension, rows, commitments, gram, gram_proof, hints[0]
+        GRAM_KEY, SRS_SIZE, context, dimension, rows, commitments, proof.gram, proof.gram_proof, proof.hints[0]
     )
     ranges: claims.Claim = range_protocol._reduce(
-        RANGE_KEY, SRS_SIZE, context, dimension, bits, self._first(rows, commitments), range_proof, hints[1]
+        RANGE_KEY, SRS_SIZE, context, dimension, bits, self._first(rows, commitments), proof.range_proof, proof.hints[1]
     )
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
-    outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
+    outcome, failed = policies._ask(policy, policy_gas, params, rows, proof.gram, rate)
     both: claims.Claim = claims._both(products, ranges, len(commitments))
     aggregate: uint256[2] = claimed
     # the weight of a public row is 0: it is beyond the rows

@@ -9,6 +9,7 @@
 from interfaces import IEscrow
 from interfaces import IPolicy
 from interfaces import ITermLimits
+from modules import rules
 
 implements: ITermLimits
 
@@ -28,16 +29,16 @@ MAX_RATE: constant(uint256) = 2**64 - 1
 
 @external
 @view
-def check(terms: IEscrow.Terms, srs_size: uint256) -> bool:
+def check(terms: IEscrow.Terms, srs_size: uint256) -> uint256:
     """
-    @notice Returns true, or reverts with the first limit that the terms break.
+    @notice See ITermLimits.
     """
     self._check_people(terms)
     self._check_money(terms)
     self._check_windows(terms)
     self._check_numbers(terms, srs_size)
     self._check_policy(terms)
-    return True
+    return rules._of(terms)
 
 
 @internal
@@ -82,7 +83,7 @@ def _check_windows(t: IEscrow.Terms):
 @internal
 @pure
 def _check_numbers(t: IEscrow.Terms, srs_size: uint256):
-    assert t.dimension < 2**64, "terms: dimension beyond the SRS"
+    assert t.dimension < 2**32, "terms: dimension beyond the SRS"
     assert t.dimension >= self._proof_rows(t) + MASK_ENTRIES, "terms: dimension too small"
     assert t.dimension + MASK_ENTRIES <= srs_size, "terms: dimension beyond the SRS"
     assert t.bits >= 2 and t.bits <= 16, "terms: bits out of range"

@@ -98,9 +98,12 @@ def check_invariants(books: Books, before: Books, model: EscrowModel, start: dic
         withdraws = call is not None and call.name == "withdraw" and call.who.address == account
         assert books["due"][account] >= before["due"][account] or withdraws
 
-    # 3. the pot is that of the running and all later rounds; there is a stake while there is a current aggregator
+    # 3. the pot is that of the running and all later rounds, and what the shares of earlier ones left over; there is a
+    # stake while there is a current aggregator
     over = books["phase"] in ("handover", "closed")
-    assert books["pot"] == (0 if over else (model.terms["rounds"] - books["round"]) * (model.reward + model.fee))
+    rounding = sum(fate["rounding"] for fate in model.fate.values())
+    left = (model.terms["rounds"] - books["round"]) * (model.reward + model.fee) + rounding
+    assert books["pot"] == (0 if over else left)
     assert (books["stake"] > 0) == (books["current"] != 0)
 
     # 4. once a round was in scoring its reward goes to trainers or nowhere; to the owner after a slash, and by rounding
@@ -111,4 +114,4 @@ def check_invariants(books: Books, before: Books, model: EscrowModel, start: dic
         assert fate["rounding"] < model.terms["seats"]
     if call is not None and call.name in ("settle", "void") and not {model.owner} & {*model.listed, *model.members}:
         gain = books["due"][model.owner] - before["due"][model.owner] - (before["bond"] - books["bond"])
-        assert gain < model.terms["seats"] if call.name == "settle" else gain == model.fee
+        assert gain == (0 if call.name == "settle" else model.fee) + (rounding if over else 0)

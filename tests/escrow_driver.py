@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eth_abi import encode
 from eth_utils import keccak
 from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
+
+from offchain.proving.encoding import Proof
+from offchain.proving.range_transcript import RangeProof
+from offchain.proving.transcript import GramProof
 
 ONE = 1 << 32
 GENERATOR = (1, 2)  # a point of the curve: any will do where proofs are not checked
@@ -79,6 +83,11 @@ def outcome_bytes(
 
 def mask(seats: Iterable[int]) -> int:
     return sum(1 << seat for seat in seats)
+
+
+def in_bytes(seats: Iterable[int]) -> int:
+    """As `settle` takes the order of deliveries: a byte each, the first in the lowest."""
+    return sum(seat << 8 * i for i, seat in enumerate(seats))
 
 
 @dataclass
@@ -307,21 +316,26 @@ class ProjectDriver:
         x, y = (0, 0) if is_inf(steps) else normalize(steps)
         return [tuple(kept[-1].aggregate), (int(x), int(y))]
 
+    def delivery_order(self) -> list[int]:
+        """The seats in the order in which they delivered in the running round."""
+        head = self.chain.provider.get_block("latest").number
+        round_ = self.status.round
+        return [event.seat for event in self.escrow.Delivered.range(0, head + 1) if event.round == round_]
+
     def settle_arguments(self, excluded: Iterable[int] = ()) -> dict[str, Any]:
         """With proofs that the mock verifier takes for good."""
-        excluded = mask(excluded)
-        rows = [seat for seat in range(32) if (self.status.delivered & ~excluded) >> seat & 1]
-        commitments = [self.commitment_of(seat) for seat in rows]
+        order = self.delivery_order()
+        commitments = [self.commitment_of(seat) for seat in order]
         if self.public_rows:
             commitments += self.public_points()
         return {
-            "excluded": excluded,
+            "excluded": mask(excluded),
+            "order": in_bytes(order),
             "commitments": commitments,
-            "gram": [1] * (len(commitments) * (len(commitments) + 1) // 2),
-            "gram_proof": EMPTY_GRAM_PROOF,
-            "range_proof": EMPTY_RANGE_PROOF,
-            "hints": [0, 0],
+            "proof": empty_proof(len(commitments) - len(set(excluded) & set(order))),
             "claimed": (0, 0),
+            "policy": self.policy.address,
+            "params": self.terms["params"],
             "cid": keccak(text="aggregate"),
         }
 
@@ -338,34 +352,9 @@ class ProjectDriver:
         return self.settle()
 
 
-EMPTY_GRAM_PROOF = {
-    "mask": (0, 0),
-    "cross": [],
-    "mask_norm": 0,
-    "t": (0, 0),
-    "h": (0, 0),
-    "r": (0, 0),
-    "a_z": 0,
-    "a_zinv": 0,
-    "t_z": 0,
-    "t_zinv": 0,
-    "h_z": 0,
-    "w": (0, 0),
-    "l": (0, 0),
-}
-EMPTY_RANGE_PROOF = {
-    "multiplicities": (0, 0),
-    "inverses": [],
-    "mask": (0, 0),
-    "table": (0, 0),
-    "mask_constant": 0,
-    "positive": (0, 0),
-    "negative": (0, 0),
-    "f_zeta": [],
-    "v_opp": [],
-    "g_zeta": 0,
-    "m_zeta": 0,
-    "positive_zeta": 0,
-    "w": (0, 0),
-    "l": (0, 0),
-}
+def empty_proof(rows: int, **changes: Any) -> bytes:
+    """What a verifier that doesn't look takes for the proof of so many rows; changes: fields of Proof."""
+    point = (0, 0)
+    gram_proof = GramProof(point, (), 0, point, point, point, 0, 0, 0, 0, 0, point, point)
+    range_proof = RangeProof(point, (), point, point, 0, point, point, (), (), 0, 0, 0, point, point)
+    return replace(Proof((1,) * (rows * (rows + 1) // 2), gram_proof, range_proof, (0, 0)), **changes).encode()

@@ -19,12 +19,12 @@ from py_ecc.bn128 import G1, multiply
 
 from tests.escrow_books import books_of, check_invariants, read_books, views_of
 from tests.escrow_driver import (
-    EMPTY_GRAM_PROOF,
-    EMPTY_RANGE_PROOF,
     ONE,
     Parties,
     ProjectDriver,
     default_terms,
+    empty_proof,
+    in_bytes,
     mask,
     outcome_bytes,
 )
@@ -156,18 +156,18 @@ class Market(Node):
 
     def to_delivering(self) -> Market:
         """All active seats submit."""
-        self.submit(*self._members(self.model.active - self.model.submitted))
+        self.submit(*self._members(sorted(self.model.active - self.model.submitted)))
         return self
 
     def to_scoring(self) -> Market:
         """All active seats submit and deliver."""
         self.to_delivering()
-        self.deliver(*self._members(self.model.submitted - self.model.delivered))
+        self.deliver(*self._members(sorted(self.model.submitted - self.model.delivered)))
         return self
 
-    def _members(self, seats: set[int]) -> list[Any]:
+    def _members(self, seats: Iterable[int]) -> list[Any]:
         by_address = {person.address: person for person in self.people}
-        return [by_address[self.model.members[seat]] for seat in sorted(seats)]
+        return [by_address[self.model.members[seat]] for seat in seats]
 
     # --- how every story ends
 
@@ -312,14 +312,16 @@ class Market(Node):
         return [tuple(map(int, multiply(G1, log))) for log in (sums[-1], steps)]
 
     def _settlement(self, excluded: frozenset[int], genuine: bool = True) -> tuple[Any, ...]:
-        rows = self._members(self.model.delivered - excluded)
-        commitments = [self.commitment_of(who) for who in rows]
+        order = self.model.order
+        rows = self.model.delivered - excluded
+        commitments = [self.commitment_of(who) for who in self._members(order)]
         if self.terms["public_rows"] and self.model.aggregates:
             commitments += self._public_rows()
         if not genuine:
             commitments = commitments[1:] + commitments[:1]
-        gram = [1] * (len(commitments) * (len(commitments) + 1) // 2)
-        return mask(excluded), commitments, gram, EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], (0, 0), CID
+        proof = empty_proof(len(commitments) - len(order) + len(rows))
+        policy = self.terms["policy"], self.terms["params"]
+        return mask(excluded), in_bytes(order), commitments, proof, (0, 0), *policy, CID
 
 
 @pytest.fixture

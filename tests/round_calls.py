@@ -157,16 +157,17 @@ def ask_contract(contract: Any, policy: Any, web3: Any, calls: Sequence[Call]) -
     """Why it refuses each call, None where it accepts. `verify` and `judge` have to be of one mind."""
     sent = [arguments_of(call) for call in calls]
     verified = send(web3, contract, [contract.verify.encode_input(*arguments) for arguments in sent])
-    judged = send(web3, contract, [contract.judge.encode_input(*arguments, *asking(policy)) for arguments in sent])
+    judged = send(web3, contract, [contract.judge.encode_input(*as_judged(arguments, policy)) for arguments in sent])
     reasons = [reason_of(answer) for answer in verified]
     assert [reason_of(answer) for answer in judged] == reasons
     assert all(answer["result"] == TRUE for answer in verified if "result" in answer)
     return reasons
 
 
-def asking(policy: Any) -> tuple[Any, ...]:
-    """What `judge` takes beside the arguments of `verify`."""
-    return policy, 1_000_000, b"", 12_345, True, (0, 0)
+def as_judged(arguments: Sequence[Any], policy: Any) -> tuple[Any, ...]:
+    """The arguments of `judge`, from those of `verify`: matrix, proofs and hints in one, then what it takes beside."""
+    proof = dict(zip(("size", *NAMES[5:]), (0, *arguments[5:]), strict=True))
+    return *arguments[:5], proof, policy, 1_000_000, b"", 12_345, True, (0, 0)
 
 
 def send(web3: Any, contract: Any, calldata: Sequence[bytes], gas: Sequence[int] = ()) -> list[dict[str, Any]]:

@@ -61,10 +61,7 @@ def judge(
     bits: uint256,
     rows: uint256,
     commitments: DynArray[uint256[2], 32],
-    gram: DynArray[int256, 528],
-    gram_proof: IRoundVerifier.GramProof,
-    range_proof: IRoundVerifier.RangeProof,
-    hints: uint256[2],
+    proof: IRoundVerifier.Proof,
     policy: address,
     policy_gas: uint256,
     params: Bytes[288],
@@ -72,10 +69,10 @@ def judge(
     with_steps: bool,
     claimed: uint256[2],
 ) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
-    self._check(context, dimension, bits, rows, commitments, gram, gram_proof, range_proof, hints)
+    self._check(context, dimension, bits, rows, commitments, proof.gram, proof.gram_proof, proof.range_proof, proof.hints)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
-    outcome, failed = policies._ask(policy, policy_gas, params, rows, gram, rate)
+    outcome, failed = policies._ask(policy, policy_gas, params, rows, proof.gram, rate)
     aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
     assert (claimed[0] == 0 and claimed[1] == 0) or (claimed[0] == aggregate[0] and claimed[1] == aggregate[1]), "mock: wrong aggregate"
     sum: uint256[2] = [0, 0]

@@ -19,8 +19,8 @@ MARGIN: constant(uint256) = 16         # entries beyond n, for a proof to show n
 P: constant(uint256) = bn254.P
 
 struct Claim:
-    weights: uint256[MAX_ROWS]         # by row, below 2^256
-    base: uint256                      # below 2^256
+    weights: uint256[MAX_ROWS]         # by row; below P from a protocol, and P more with each claim that is added: 2^256 > 5 P
+    base: uint256                      # likewise
     point: uint256[2]
     opening: uint256[2]                # checked to be on the curve
     digest: bytes32                    # binds all of the above but the opening
@@ -45,8 +45,8 @@ def _both(first: Claim, second: Claim, rows: uint256) -> Claim:
     factor: uint256 = convert(digest, uint256) % P
     both: Claim = empty(Claim)
     for i: uint256 in range(rows, bound=MAX_ROWS):
-        both.weights[i] = uint256_addmod(first.weights[i], uint256_mulmod(second.weights[i], factor, P), P)
-    both.base = uint256_addmod(first.base, uint256_mulmod(second.base, factor, P), P)
+        both.weights[i] = unsafe_add(first.weights[i], uint256_mulmod(second.weights[i], factor, P))
+    both.base = unsafe_add(first.base, uint256_mulmod(second.base, factor, P))
     both.point = ecadd(first.point, ecmul(second.point, factor))
     both.opening = ecadd(first.opening, ecmul(second.opening, factor))
     both.digest = digest
@@ -65,7 +65,7 @@ def _with_sum(claim: Claim, weights: uint256[MAX_ROWS], sum: uint256[2], rows: u
     factor: uint256 = convert(digest, uint256) % P
     both: Claim = claim
     for i: uint256 in range(rows, bound=MAX_ROWS):
-        both.weights[i] = uint256_addmod(claim.weights[i], uint256_mulmod(weights[i], factor, P), P)
+        both.weights[i] = unsafe_add(claim.weights[i], uint256_mulmod(weights[i], factor, P))
     both.point = ecadd(claim.point, ecmul(bn254._negate(sum), factor))
     both.digest = digest
     return both

@@ -133,6 +133,9 @@ def _seats_of(mask: uint256) -> DynArray[uint256, 32]:
     """
     seats: DynArray[uint256, 32] = []
     for seat: uint256 in range(32):
-        if (mask >> seat) & 1 == 1:
+        rest: uint256 = mask >> seat
+        if rest == 0:
+            break
+        if rest & 1 == 1:
             seats.append(seat)
     return seats

@@ -66,8 +66,9 @@ def _is_sound(rows: uint256, outcome: IPolicy.Outcome) -> bool:
     if outcome.next_rate == 0 or outcome.next_rate > MAX_RATE or outcome.kept >> rows != 0:
         return False
     for i: uint256 in range(MAX_ROWS):
-        if outcome.weights[i] > ONE or outcome.contributions[i] >= MAX_CONTRIBUTION:
-            return False
-        if (outcome.kept >> i) & 1 == 0 and (outcome.weights[i] != 0 or outcome.contributions[i] != 0):
-            return False
+        weight: uint256 = outcome.weights[i]
+        contribution: uint256 = outcome.contributions[i]
+        if (weight | contribution) != 0:
+            if weight > ONE or contribution >= MAX_CONTRIBUTION or (outcome.kept >> i) & 1 == 0:
+                return False
     return True

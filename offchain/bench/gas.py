@@ -39,7 +39,10 @@ class Synthetic(Trainer):
 
 
 def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int, rule: str) -> dict[str, Any]:
-    """Gas of every call of a project with `rows` trainers and two rounds, in transactions; f is 2 if rows allow it."""
+    """Gas of every call of a project with `rows` trainers and three rounds, in transactions; f is 2 if rows allow it.
+
+    The first round finds slots that were never used, and the last one ends the project.
+    """
     task = make_task("wine")
     data = task.load().train
     stage = Stage(contracts, accounts, EmbeddedStore(folder))
@@ -50,7 +53,7 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         policy_terms,
         rows,
         round_reward=10**21,
-        rounds=2,
+        rounds=3,
         min_rows=rows,
         max_excluded=0,
         public_rows=rule == CONSENSUS,
@@ -62,7 +65,7 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         for i, account in enumerate(stage.seats[:rows])
     ]
     gas: dict[str, Any] = {"enrol": _most(stage.enrol(trainer) for trainer in trainers)}
-    for number in ("first", "second"):
+    for number in ("first", "later", "last"):
         played = stage.play(trainers)
         gas[f"{number}_round"] = {
             "submit": _most(played.submits),

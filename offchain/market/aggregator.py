@@ -24,8 +24,9 @@ from offchain.market.errors import MarketError, UnusablePayload
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.market.public_rows import PublicRow, PublicRows, after
+from offchain.market.terms import ProjectTerms
 from offchain.progress import stage
-from offchain.proving.commitment import Combination, combine, commit
+from offchain.proving.commitment import Combination, Point, combine, commit
 from offchain.proving.gram import gram_matrix
 from offchain.proving.round import RoundProof, prove_round
 from offchain.proving.srs import Srs
@@ -37,7 +38,7 @@ from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes, pay
 from offchain.storage.sealing import Envelope, SealingKey, sealed_size
 from offchain.storage.store import Store
 
-__all__ = ["Aggregator", "Opened", "ReadyRound", "SettledRound"]
+__all__ = ["Aggregator", "Opened", "ReadyRound", "SettledRound", "settle_arguments"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,8 @@ class ReadyRound:
 class Opened:
     """The payloads of a round, by row, and the seats of those that can't be used."""
 
-    rows: list[Delivery]
+    deliveries: list[Delivery]  # all, in the order in which they were made
+    rows: list[Delivery]  # that can be used, in seat order
     updates: npt.NDArray[np.int16] = field(repr=False)  # int16[rows, d]
     tails: list[tuple[int, ...]] = field(repr=False)
     missing: list[int]  # not on the store, which may change
@@ -75,6 +77,17 @@ class Opened:
     @property
     def excluded(self) -> list[int]:
         return sorted([*self.missing, *self.bad])
+
+
+def settle_arguments(
+    terms: ProjectTerms, opened: Opened, proof: RoundProof, claimed: Point, cid: bytes
+) -> tuple[int, int, list[Point], bytes, Point, str, bytes, bytes]:
+    """What `settle` takes, in its order."""
+    excluded = sum(1 << seat for seat in opened.excluded)
+    order = sum(delivery.seat << 8 * i for i, delivery in enumerate(opened.deliveries))
+    public = proof.statement.commitments[proof.bounded :]
+    commitments = [*(delivery.commitment for delivery in opened.deliveries), *public]
+    return excluded, order, commitments, proof.proof.encode(), claimed, terms.policy, terms.params, cid
 
 
 class Aggregator:
@@ -147,9 +160,9 @@ class Aggregator:
         started = time.perf_counter()
         proof = self._prove(round_, opened, gram, public)
         prove_seconds = time.perf_counter() - started
-        mask = sum(1 << seat for seat in excluded)
-        commitment = combine([row.commitment for row in rows], outcome.weights)
-        return ReadyRound(round_, excluded, (mask, *proof.settle_arguments, commitment, published), prove_seconds)
+        claimed = combine([row.commitment for row in rows], outcome.weights)
+        arguments = settle_arguments(self.project.terms, opened, proof, claimed, published)
+        return ReadyRound(round_, excluded, arguments, prove_seconds)
 
     def void(self, excluded: list[int]) -> Any:
         """Gives the running round up, because more payloads are unusable than may be excluded."""
@@ -171,7 +184,7 @@ class Aggregator:
         missing: list[int] = []
         bad: list[int] = []
         with stage(f"Opening {len(deliveries)} payloads", len(deliveries)) as advance:
-            for delivery in deliveries:
+            for delivery in sorted(deliveries, key=lambda delivery: delivery.seat):
                 try:
                     payload = self._open(delivery)
                     updates[len(rows)] = payload.update
@@ -184,7 +197,7 @@ class Aggregator:
                     logger.warning("seat %d, round %d: %s", delivery.seat, delivery.round, error)
                     missing.append(delivery.seat)
                 advance(1)
-        return Opened(rows, updates[: len(rows)], tails, missing, bad)
+        return Opened(deliveries, rows, updates[: len(rows)], tails, missing, bad)
 
     def _open(self, delivery: Delivery) -> Payload:
         """The payload that opens the delivered commitment. Raises the errors of store, sealing and payload, and

@@ -133,11 +133,11 @@ class Auditor:
             key = bytes(escrow.sealing_keys(account, **at))
             same(f"the key of {account}", key, books.keys.get(account, bytes(32)))
         amounts = {"pot": books.pot, "bond": books.bond, "stake": books.stake, "pending": books.pending}
-        for name, amount in (amounts | {"sunk": books.sunk, "rate": books.rate, "owner": books.owner}).items():
+        for name, amount in (amounts | {"sunk": books.sunk, "owner": books.owner}).items():
             same(name, getattr(escrow, name)(**at), amount)
         same("the mask of settled rounds", escrow.settled(**at), mask(settled.round for settled in books.settled))
         told = escrow.status(**at)
-        same("the round", told.round, books.round)
+        same("the round, and its rate", (told.round, told.rate), (books.round, books.rate))
         masks = (mask(books.active), mask(books.submitted), mask(books.delivered))
         same("who is active, has submitted and delivered", (told.active, told.submitted, told.delivered), masks)
         numbers = {who: number for number, who in enumerate(terms.aggregators)}

@@ -223,13 +223,12 @@ class Project:
         return keccak(encode(types, [self.chain_id, self.address, round_, trainer, commitment]))
 
     def deliveries(self, round_: int) -> list[Delivery]:
-        """Of one round, in seat order."""
-        found = [
+        """Of one round, in the order in which they were made."""
+        return [
             Delivery(e.round, e.seat, str(e.trainer), (e.commitment[0], e.commitment[1]), bytes(e.cid))
             for e in self._events("Delivered")
             if e.round == round_
         ]
-        return sorted(found, key=lambda delivery: delivery.seat)
 
     def settlements(self) -> list[Settlement]:
         """Of all settled rounds, in order."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.proving.commitment import Combination, Point
+from offchain.proving.encoding import Proof
 from offchain.proving.gram import prove
 from offchain.proving.range import prove_range
 from offchain.proving.range_transcript import RangeProof, range_hint
@@ -35,15 +36,15 @@ class RoundProof:
     hints: tuple[int, int]
 
     @property
-    def settle_arguments(self) -> tuple[Any, ...]:
-        """The arguments of settle that the proof brings: commitments, matrix, proofs and hints."""
-        s = self.statement
-        return s.commitments, s.gram, self.gram.as_struct(), self.range.as_struct(), self.hints
+    def proof(self) -> Proof:
+        """Matrix, proofs and hints, which go to the verifier as one."""
+        return Proof(tuple(self.statement.gram), self.gram, self.range, self.hints)
 
     @property
     def verify_arguments(self) -> tuple[Any, ...]:
-        """The arguments of the verifier."""
-        return self.statement.context, self.statement.dimension, self.bits, self.bounded, *self.settle_arguments
+        """The arguments of the verifier's `verify`."""
+        s, (_, *rest) = self.statement, self.proof.as_struct()
+        return s.context, s.dimension, self.bits, self.bounded, s.commitments, *rest
 
 
 def prove_round(

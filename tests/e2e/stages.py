@@ -109,6 +109,6 @@ STAGES: dict[str, tuple[Callable[[Market], None], set[str]]] = {
     "slashed": (_slashed, set()),
     "taken over": (_taken_over, set()),
     "given up": (_given_up, {"withdraw"}),  # the fee of that round
-    "settled": (_settled, {"withdraw"}),  # rounding
+    "settled": (_settled, set()),
     "handover": (_handover, {"withdraw", "confirm", "reject"}),
 }

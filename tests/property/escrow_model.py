@@ -47,6 +47,7 @@ class EscrowModel:
         self.active: set[int] = set()
         self.submitted: set[int] = set()
         self.delivered: set[int] = set()
+        self.order: list[int] = []  # in which they were
         self.round = 0
         self.in_scoring = False
         self.settled: set[int] = set()
@@ -159,7 +160,7 @@ class EscrowModel:
         for seat, credit in zip(rows, credits, strict=True):
             self.due[self.members[seat]] += credit
         rounding = payable - sum(credits) if total else 0
-        self.due[self.owner] += rounding
+        self.pot += rounding
         lost = self.reward - payable if total else self.reward
         penalty = len(excluded) * self.part
         self.sunk += lost + penalty
@@ -228,6 +229,7 @@ class EscrowModel:
         need(seat in self.submitted and seat not in self.delivered, "deliver: seat")
         need(genuine, "deliver: commitment")
         self.delivered.add(seat)
+        self.order.append(seat)
 
     # --- anyone
 
@@ -327,7 +329,7 @@ class EscrowModel:
 
     def _next_round(self) -> None:
         self.round += 1
-        self.submitted, self.delivered = set(), set()
+        self.submitted, self.delivered, self.order = set(), set(), []
         self.in_scoring = False
         if self.round == self.terms["rounds"]:
             self._end()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from tests.escrow_driver import EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF
+from tests.escrow_driver import empty_proof
 from tests.escrow_market import CID, KEY, POINTS, Call, Market
 
 # how often each call is tried, as far as the rules allow it
@@ -63,14 +63,13 @@ def never_allowed(rng: random.Random, market: Market) -> tuple[Any, bytes]:
     """A party, and a call that the rules allow to nobody at any time."""
     escrow, terms = market.escrow, tuple(market.terms.values())
     wild = rng.choice([2**256 - 1, 2**32, 2**255])
-    proofs = (EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, [0, 0], (0, 0))
     calls = {
         "initialize": lambda: (rng.choice(market.people).address, terms),
         "accept": lambda: (bytes(32),),
         "enrol": lambda: (bytes(32),),
         "submit": lambda: (bytes(32),),
         "deliver": lambda: (rng.choice([(0, 0), POINTS[0]]), bytes(32)),
-        "settle": lambda: (wild, POINTS[:4], [1] * 10, *proofs, CID),
+        "settle": lambda: (wild, 0, POINTS[:4], empty_proof(4), (0, 0), ZERO, b"", CID),
         "void": lambda: (wild,),
         "republish": lambda: (wild, KEY),
         "withdraw": lambda: (rng.choice([ZERO, escrow.address]),),

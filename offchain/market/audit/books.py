@@ -46,6 +46,7 @@ class Settled:
     entry: Entry
     rows: tuple[Delivered, ...]
     rate: int
+    delivered: tuple[Delivered, ...] = ()  # all, in the order in which they were
     excluded: tuple[Delivered, ...] = ()
     copies: list[bytes] = field(default_factory=list, compare=False)  # CIDs that were named later
 
@@ -96,6 +97,7 @@ class Books:
         self.parts: list[int] = []  # by seat
         self.due: Counter[str] = Counter()
         self.pending, self.pending_to = 0, NOBODY
+        self.rounding = 0
         self.sunk = self.stake = self.bond = self.paid_in = self.paid_out = 0
         self.round = 0
         self.in_scoring = False
@@ -117,10 +119,10 @@ class Books:
 
     @property
     def pot(self) -> int:
-        """Reward and fee of the running and all later rounds."""
+        """Reward and fee of the running and all later rounds, and what the shares of earlier ones left over."""
         if self.owner == NOBODY or self.phase_outside in (Phase.HANDOVER, Phase.CLOSED):
             return 0
-        return (self.terms.rounds - self.round) * (self.terms.round_reward + self.terms.round_fee)
+        return (self.terms.rounds - self.round) * (self.terms.round_reward + self.terms.round_fee) + self.rounding
 
     @property
     def staked_parts(self) -> int:
@@ -317,12 +319,12 @@ class Books:
         same("the pending fee", e["pending"], terms.round_fee - penalty)
         for seat, credit in zip(seats, e["credits"], strict=True):
             self.due[self.seats[seat]] += credit
-        self.due[self.owner] += e["rounding"]
+        self.rounding += e["rounding"]
         self.sunk += e["sunk"]
         self.pending, self.pending_to = e["pending"], e["aggregator"]
 
         rows, out = ([self.delivered[seat] for seat in group] for group in (seats, excluded))
-        self.settled.append(Settled(e, tuple(rows), self.rate, tuple(out)))
+        self.settled.append(Settled(e, tuple(rows), self.rate, tuple(self.delivered.values()), tuple(out)))
         self.rate = e["rate"]
         self._round_over(self.active - set(seats))
 

@@ -16,8 +16,7 @@ from eth_utils import keccak
 
 from offchain.market.audit.finding import must
 from offchain.market.project import Point, Project
-from offchain.proving.range_transcript import RangeProof
-from offchain.proving.transcript import GramProof
+from offchain.proving.encoding import Proof
 
 __all__ = ["Entry", "SettleCall", "read_history", "read_settle_call"]
 
@@ -43,12 +42,12 @@ class SettleCall:
     """The arguments of `settle`."""
 
     excluded: int
+    order: int
     commitments: tuple[Point, ...]
-    gram: tuple[int, ...]
-    gram_proof: GramProof
-    range_proof: RangeProof
-    hints: tuple[int, int]
+    proof: Proof
     claimed: Point
+    policy: str
+    params: bytes
     cid: bytes
 
 
@@ -86,11 +85,12 @@ def _calls_within(data: bytes, contract_type: Any) -> Iterator[SettleCall]:
     start = data.find(selector)
     while start >= 0:
         try:
-            excluded, commitments, gram, gram_proof, range_proof, *rest = decode(types, data[start + 4 :])
+            excluded, order, commitments, proof, *rest = decode(types, data[start + 4 :])
+            call = SettleCall(excluded, order, commitments, Proof.decode(proof), *rest)
         except (DecodingError, OverflowError):
             pass
         else:
-            yield SettleCall(excluded, commitments, gram, GramProof(*gram_proof), RangeProof(*range_proof), *rest)
+            yield call
         start = data.find(selector, start + 1)
 
 

@@ -53,20 +53,20 @@ class PublicPoints:
 
 def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall, public: PublicPoints | None) -> None:
     """Raises Difference unless the proofs show the call's matrix of the delivered rows and of the public ones."""
-    commitments = tuple(row.commitment for row in settled.rows)
-    if public is not None:
-        commitments += public.last, public.steps
-    same("the list of commitments", call.commitments, commitments)
+    known = (public.last, public.steps) if public is not None else ()
+    delivered = tuple(delivery.commitment for delivery in settled.delivered)
+    same("the list of commitments", call.commitments, delivered + known)
+    commitments = tuple(row.commitment for row in settled.rows) + known
     context = project.context(settled.round, settled.entry["aggregator"])
     terms, rows = project.terms, len(settled.rows)
-    statement = GramStatement(context, terms.dimension, commitments, call.gram)
+    statement = GramStatement(context, terms.dimension, commitments, call.proof.gram)
     ranges = RangeStatement(context, terms.dimension, terms.bits, commitments[:rows])
     try:
-        verify(srs.tau_g2, srs.size, statement, call.gram_proof, rows)
+        verify(srs.tau_g2, srs.size, statement, call.proof.gram_proof, rows)
     except Rejected as error:
         raise Difference(f"the Gram proof is refused: {error}") from error
     try:
-        verify_range(srs.tau_g2, srs.size, ranges, call.range_proof)
+        verify_range(srs.tau_g2, srs.size, ranges, call.proof.range_proof)
     except Rejected as error:
         raise Difference(f"the range proof is refused: {error}") from error
 
@@ -95,7 +95,7 @@ def _replayed(project: Project, settled: Settled, call: SettleCall) -> Outcome:
     try:
         has_reference = project.terms.has_reference(settled.seats)
         return evaluate(
-            len(settled.rows), call.gram, project.terms.policy_terms, settled.rate, has_reference=has_reference
+            len(settled.rows), call.proof.gram, project.terms.policy_terms, settled.rate, has_reference=has_reference
         )
     except NotAGramMatrixError as error:
         raise Difference(f"the matrix can't be one of products: {error}") from error
@@ -110,10 +110,7 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         terms.bits,
         rows,
         call.commitments,
-        call.gram,
-        call.gram_proof.as_struct(),
-        call.range_proof.as_struct(),
-        call.hints,
+        call.proof.as_struct(),
         terms.policy,
         terms.policy_gas,
         terms.policy_params(terms.has_reference(settled.seats)),

@@ -263,11 +263,14 @@ def other_call(call: SettleCall, part: str) -> SettleCall:
         case "commitments":
             return replace(call, commitments=call.commitments[::-1])
         case "gram":
-            return replace(call, gram=(call.gram[0] + 1, *call.gram[1:]))
+            changed = replace(call.proof, gram=(call.proof.gram[0] + 1, *call.proof.gram[1:]))
         case "gram_proof":
-            return replace(call, gram_proof=replace(call.gram_proof, a_z=(call.gram_proof.a_z + 1) % P))
+            proof = call.proof.gram_proof
+            changed = replace(call.proof, gram_proof=replace(proof, a_z=(proof.a_z + 1) % P))
         case _:
-            return replace(call, range_proof=replace(call.range_proof, g_zeta=(call.range_proof.g_zeta + 1) % P))
+            ranges = call.proof.range_proof
+            changed = replace(call.proof, range_proof=replace(ranges, g_zeta=(ranges.g_zeta + 1) % P))
+    return replace(call, proof=changed)
 
 
 @pytest.mark.parametrize(

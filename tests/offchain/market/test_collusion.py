@@ -19,6 +19,7 @@ import pytest
 from offchain.market import trainer as trainer_module
 from offchain.proving import gram as gram_module
 from offchain.proving.commitment import Point
+from offchain.proving.encoding import Proof
 from offchain.proving.gram import gram_matrix, prove
 from offchain.proving.kernels.curve import encode
 from offchain.proving.kernels.field import P, Words, from_ints, to_ints
@@ -119,8 +120,8 @@ def test_settle__entries_that_wrap_around__range_proof_refuses_what_the_gram_pro
     hints = gram_hint, range_hint(aggregator.srs.tau_g2, ranges, range_proof)
     before = project.status()
     with ape.reverts("verifier: pairing check failed"):
-        project.escrow.settle(
-            0, commitments, claimed, proof.as_struct(), range_proof.as_struct(), hints, (0, 0), b"\x01" * 32,
-            sender=aggregator.account,
-        )  # fmt: skip
+        order = sum(delivery.seat << 8 * i for i, delivery in enumerate(deliveries))
+        shown = Proof(tuple(claimed), proof, range_proof, hints).encode()
+        arguments = 0, order, commitments, shown, (0, 0), terms.policy, terms.params, b"\x01" * 32
+        project.escrow.settle(*arguments, sender=aggregator.account)
     assert project.status() == before

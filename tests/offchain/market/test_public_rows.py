@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from offchain.bench.gas import Synthetic
-from offchain.market.aggregator import Aggregator
+from offchain.market.aggregator import Aggregator, settle_arguments
 from offchain.market.errors import MarketError
 from offchain.market.project import Delivery
 from offchain.market.public_rows import PublicRow, after
@@ -242,14 +242,14 @@ def test_settle__another_vector_for_a_public_row__refused(public_play: Play, tol
         proof = prove_round(
             aggregator.srs, context, opened.updates, opened.tails, BITS, public=other, gram=gram, **changes
         )
-        return proof.settle_arguments
+        return settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
 
     for arguments, error in (
         (proved(), "escrow: wrong public rows"),
         (proved(commitments=[*known, *public.commitments]), "verifier: pairing check failed"),
     ):
         with ape.reverts(error):
-            project.escrow.settle(0, *arguments, (0, 0), b"\x01" * 32, sender=aggregator.account)
+            project.escrow.settle(*arguments, sender=aggregator.account)
 
 
 def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any) -> None:
@@ -259,9 +259,10 @@ def test_settle__false_product_with_a_public_row__refused(public_play: Play, tol
     assert public is not None
     gram = gram_matrix(opened.updates, public.combinations)
     gram[SEATS] += 1  # of the first row with the last aggregate
-    arguments = aggregator._prove(1, opened, gram, public).settle_arguments
+    proof = aggregator._prove(1, opened, gram, public)
+    arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
     with ape.reverts("verifier: pairing check failed"):
-        project.escrow.settle(0, *arguments, (0, 0), b"\x01" * 32, sender=aggregator.account)
+        project.escrow.settle(*arguments, sender=aggregator.account)
 
 
 def test_after__rounds_of_any_weight__commitment_is_that_of_the_sum(public_play: Play) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from offchain.proving.commitment import Combination, commit, commit_combination, random_tail
+from offchain.proving.encoding import Proof
 from offchain.proving.errors import InputError
 from offchain.proving.range_transcript import RangeStatement, range_hint
 from offchain.proving.range_verifier import verify_range
@@ -51,12 +52,13 @@ def test_prove_round__both_proofs__verify_for_their_rows(srs: Srs, public: list[
     assert proof.hints == (hint(srs.tau_g2, proof.statement, proof.gram), range_hint(srs.tau_g2, ranges, proof.range))
 
 
-def test_prove_round__public_rows__are_among_the_arguments_of_settle(srs: Srs) -> None:
+def test_prove_round__public_rows__are_in_what_the_verifier_gets(srs: Srs) -> None:
     proof = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC)
-    commitments, gram, gram_proof, range_proof, hints = proof.settle_arguments
-    assert (len(commitments), len(gram)) == (ROWS + 2, (ROWS + 2) * (ROWS + 3) // 2)
-    assert (gram_proof, range_proof, hints) == (proof.gram.as_struct(), proof.range.as_struct(), proof.hints)
-    assert proof.verify_arguments[-5:] == proof.settle_arguments
+    commitments = proof.statement.commitments
+    shown = Proof.decode(proof.proof.encode())
+    assert (len(commitments), len(shown.gram)) == (ROWS + 2, (ROWS + 2) * (ROWS + 3) // 2)
+    assert (shown.gram_proof, shown.range_proof, shown.hints) == (proof.gram, proof.range, proof.hints)
+    assert proof.verify_arguments[-5:] == (commitments, *shown.as_struct()[1:])
 
 
 def test_prove_round__public_rows_known__arent_committed_to_again(srs: Srs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils import keccak
 from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 
 from offchain.bench.snapshot import CONTRACTS
 from offchain.market.audit.history import SettleCall
 from offchain.market.terms import ProjectTerms
+from offchain.proving.encoding import PROOF_TYPE, Proof
 from offchain.proving.range_transcript import RangeProof
 from offchain.proving.transcript import GramProof
 
@@ -56,6 +59,20 @@ def test_struct__in_python__has_the_contracts_fields_in_their_order(project: Any
 def test_settle__arguments_in_python__are_the_contracts(project: Any) -> None:
     arguments = [argument.name for argument in project.Escrow.contract_type.mutable_methods["settle"].inputs]
     assert arguments == [field.name for field in fields(SettleCall)]
+
+
+def test_proof__in_python__has_the_type_that_the_verifier_judges(project: Any) -> None:
+    (judge,) = (method for method in project.RoundVerifier.contract_type.view_methods if method.name == "judge")
+    (proof,) = (argument for argument in judge.inputs if argument.name == "proof")
+    assert proof.canonical_type == PROOF_TYPE
+    assert [component.name for component in proof.components] == ["size", *(field.name for field in fields(Proof))]
+
+
+def test_escrow__selector_of_judge__is_the_verifiers(project: Any) -> None:
+    (judge,) = (method for method in project.RoundVerifier.contract_type.view_methods if method.name == "judge")
+    source = (TREE / "contracts" / "Escrow.vy").read_text()
+    (selector,) = re.findall(r"^JUDGE: constant\(bytes4\) = 0x([0-9a-f]{8})$", source, re.MULTILINE)
+    assert keccak(text=judge.selector)[:4].hex() == selector
 
 
 def _arguments(abi: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

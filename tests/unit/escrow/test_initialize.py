@@ -66,7 +66,7 @@ def test_initialize__sound__freezes_the_terms(driver: ProjectDriver, owner: Any,
     frozen = driver.escrow.terms()
     assert {field: getattr(frozen, field) for field in terms} == terms
     assert driver.escrow.owner() == owner
-    assert driver.escrow.rate() == terms["rate"]
+    assert driver.status.rate == terms["rate"]
 
 
 def test_initialize__fresh_proxy__is_no_project(proxy: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import ape
@@ -10,18 +11,30 @@ from eth_abi import encode
 from eth_utils import keccak
 from py_ecc.optimized_bn128 import G1, add, multiply, normalize
 
-from tests.escrow_driver import EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, GENERATOR, ONE, ProjectDriver
+from offchain.proving.encoding import PROOF_TYPE, Proof
+from offchain.proving.range_transcript import RangeProof
+from offchain.proving.transcript import GramProof
+from tests.escrow_driver import GENERATOR, ONE, ProjectDriver, empty_proof, in_bytes
 
 Point = tuple[int, int]
-# as IRoundVerifier has them
-GRAM_PROOF = (
-    "(uint256[2],uint256[],uint256,uint256[2],uint256[2],uint256[2],"
-    "uint256,uint256,uint256,uint256,uint256,uint256[2],uint256[2])"
-)
-RANGE_PROOF = (
-    "(uint256[2],uint256[2][],uint256[2],uint256[2],uint256,uint256[2],uint256[2],"
-    "uint256[],uint256[],uint256,uint256,uint256,uint256[2],uint256[2])"
-)
+
+
+def split_struct(kind: str) -> list[str]:
+    """The types of its components."""
+    parts, depth = [""], 0
+    for letter in kind[1:-1]:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+# of what the mock verifier compares: dimension, bits, rows, commitments, and the fields of a Proof but its size
+STATEMENT = [
+    "uint256", "uint256", "uint256", "uint256[2][]", *split_struct(PROOF_TYPE)[1:],
+]  # fmt: skip
 LOGS = [3, 5, 2**253, 11]  # by seat: discrete logarithms of what they commit to
 
 
@@ -88,13 +101,12 @@ def test_settle__sound__next_round_collects(scoring: ProjectDriver, aggregator: 
     assert (status.round, status.active, status.submitted, status.delivered) == (1, 0b1111, 0, 0)
     assert (status.rate, status.current, status.spent) == (777, aggregator.address, 0)
     assert scoring.escrow.settled() == 0b1
-    assert scoring.escrow.pending_to() == aggregator
 
 
 def test_settle__same_rate__keeps_it(scoring: ProjectDriver) -> None:
     scoring.answer([1, 1, 1, 1])
     receipt = scoring.settle()
-    assert scoring.events(receipt)[0][1]["rate"] == scoring.escrow.rate() == scoring.terms["rate"]
+    assert scoring.events(receipt)[0][1]["rate"] == scoring.status.rate == scoring.terms["rate"]
 
 
 def test_settle__last_round__ends_the_project(second_round: ProjectDriver, aggregator: Any) -> None:
@@ -106,7 +118,7 @@ def test_settle__last_round__ends_the_project(second_round: ProjectDriver, aggre
     assert names == ["Acknowledged", "Settled", "Ended"]
     assert second_round.events(receipt)[-1][1] == {
         "round": 3,
-        "refunded": 0,
+        "refunded": 2 + 3 + 3,  # of 1,000,003 by ten shares, and twice by four
         "aggregator": aggregator.address,
         "returned": 1_100_009,
         "bond": 0,
@@ -200,24 +212,73 @@ def test_settle__wrong_number_of_commitments__reverts(scoring: ProjectDriver, co
         scoring.settle(commitments=[GENERATOR] * count)
 
 
-@pytest.mark.parametrize(
-    "order", [[1, 0, 2, 3], [0, 1, 2, 2], [3, 0, 1, 2]], ids=["swapped", "one twice", "turned round"]
-)
-def test_settle__commitments_out_of_seat_order__reverts(distinct: ProjectDriver, order: list[int]) -> None:
-    with ape.reverts("escrow: wrong commitment"):
-        distinct.settle(commitments=[distinct.commitments[seat] for seat in order])
+ORDERS = {"swapped": [1, 0, 2, 3], "one twice": [0, 1, 2, 2], "turned round": [3, 0, 1, 2], "all the first": [0] * 4}
 
 
-def test_settle__commitment_of_an_excluded_row__reverts(distinct: ProjectDriver) -> None:
-    with ape.reverts("escrow: wrong commitment"):
-        distinct.settle([0], commitments=[distinct.commitments[seat] for seat in (0, 1, 2)])
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
+@pytest.mark.parametrize("what", ["commitments", "order", "both"])
+def test_settle__other_than_the_order_of_deliveries__reverts(
+    distinct: ProjectDriver, order: list[int], what: str
+) -> None:
+    commitments, seats = [distinct.commitments[seat] for seat in order], in_bytes(order)
+    changes = {"commitments": {"commitments": commitments}, "order": {"order": seats}}
+    with distinct.moves() as moved, ape.reverts("escrow: wrong commitments"):
+        distinct.settle(**changes.get(what, {"commitments": commitments, "order": seats}))
+    assert moved == {}
+
+
+@pytest.mark.parametrize("row", range(4))
+@pytest.mark.parametrize("excluded", [[], [2]])
+def test_settle__another_commitment__reverts(distinct: ProjectDriver, row: int, excluded: list[int]) -> None:
+    """That of an excluded row too."""
+    commitments = [distinct.commitments[seat] for seat in range(4)]
+    commitments[row] = point(LOGS[row] + 1)
+    with ape.reverts("escrow: wrong commitments"):
+        distinct.settle(excluded, commitments=commitments)
+
+
+def test_settle__without_the_commitment_of_an_excluded_row__reverts(distinct: ProjectDriver) -> None:
+    with ape.reverts("escrow: wrong number of commitments"):
+        distinct.settle([0], commitments=[distinct.commitments[seat] for seat in (1, 2, 3)])
+
+
+@pytest.mark.parametrize(("excluded", "credits"), [([], [1, 2, 4, 8]), ([1], [1, 4, 8])], ids=["all", "one excluded"])
+def test_settle__delivered_out_of_seat_order__rows_go_by_seat(
+    create_project: Any, verifier: Any, owner: Any, excluded: list[int], credits: list[int]
+) -> None:
+    project = create_project().to_collecting()
+    project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
+    project.to_delivering().to_scoring([2, 0, 3, 1])
+    left = [seat for seat in range(4) if seat not in excluded]
+    weights = [ONE - seat for seat in left]
+    project.answer(credits, weights)
+    rows, proof = len(left), Proof.decode(empty_proof(len(left)))
+    statement = [64, 11, rows, [project.commitments[seat] for seat in left], *proof.as_struct()[1:]]
+    verifier.set_statement(keccak(encode(STATEMENT, statement)), sender=owner)
+    fields = dict(project.events(project.settle(excluded)))["Settled"]
+    payable = project.round_reward * rows // 4
+    assert fields["credits"] == [payable * credit // sum(credits) for credit in credits]
+    for seat, credit in zip(left, fields["credits"], strict=True):
+        assert project.due(project.parties.trainers[seat]) == credit
+    assert fields["aggregate"] == list(point(sum(w * LOGS[seat] for w, seat in zip(weights, left, strict=True))))
+
+
+OTHER_TERMS = [{"policy": "0x" + "11" * 20}, {"params": b"param"}, {"params": b""}, {"params": b"s" * 256}]
+
+
+@pytest.mark.parametrize("changes", OTHER_TERMS, ids=str)
+def test_settle__policy_or_params_of_other_terms__reverts(scoring: ProjectDriver, changes: dict[str, Any]) -> None:
+    scoring.answer([1, 1, 1, 1])
+    with scoring.moves() as moved, ape.reverts("escrow: wrong policy"):
+        scoring.settle(**changes)
+    assert moved == {}
 
 
 def test_settle__commitment_of_the_round_before__reverts(second_round: ProjectDriver) -> None:
     second_round.commitments.update({seat: point(LOGS[seat]) for seat in range(4)})
     second_round.to_scoring()
     second_round.commitments.clear()
-    with ape.reverts("escrow: wrong commitment"):
+    with ape.reverts("escrow: wrong commitments"):
         second_round.settle()
 
 
@@ -270,7 +331,11 @@ def test_settle__after_taking_over__context_is_of_the_new_sender(
     verifier.set_context(context_of(scoring, second), sender=owner)
     receipt = scoring.settle(number=1)
     assert scoring.events(receipt)[0][1]["aggregator"] == second.address
-    assert scoring.escrow.pending_to() == second
+    verifier.set_context(context_of(scoring, second, round_=1), sender=owner)
+    scoring.to_scoring()
+    with scoring.moves() as moved:
+        scoring.settle(number=1)
+    assert moved["due of aggregator 1"] == scoring.round_fee
 
 
 def test_settle__verifier__is_asked_about_these_very_arguments(
@@ -279,32 +344,45 @@ def test_settle__verifier__is_asked_about_these_very_arguments(
     """Dimension and bits of the terms, rows and their commitments, and what the aggregator sent."""
     distinct.answer([1, 1, 1])
     rows = [distinct.commitments[seat] for seat in (0, 1, 3)]
-    sent = {
-        "gram": [6, -5, 4, -3, 2, -(2**79)],
-        "gram_proof": EMPTY_GRAM_PROOF
-        | {"mask": (1, 2), "cross": [7, 8, 9], "mask_norm": 10, "h_z": 11, "l": (12, 13)},
-        "range_proof": EMPTY_RANGE_PROOF
-        | {
-            "multiplicities": (14, 15),
-            "inverses": [(16, 17), (18, 19)],
-            "f_zeta": [20],
-            "v_opp": [21, 22],
-            "m_zeta": 23,
-        },
-        "hints": [99, 98],
-    }
-    statement = keccak(
-        encode(
-            ["uint256", "uint256", "uint256", "uint256[2][]", "int256[]", GRAM_PROOF, RANGE_PROOF, "uint256[2]"],
-            [64, 11, 3, rows, *(tuple(v.values()) if isinstance(v, dict) else v for v in sent.values())],
-        )
-    )
+    gram = (6, -5, 4, -3, 2, -(2**79))
+    gram_proof = GramProof((1, 2), (7, 8, 9), 10, (31, 32), (33, 34), (35, 36), 37, 38, 39, 40, 11, (41, 42), (12, 13))
+    range_proof = RangeProof(
+        (14, 15), ((16, 17), (18, 19)), (43, 44), (45, 46), 47, (48, 49), (50, 51), (20,), (21, 22), 52, 23, 53,
+        (54, 55), (56, 57),
+    )  # fmt: skip
+    sent = Proof(gram, gram_proof, range_proof, (99, 98))
+    statement = keccak(encode(STATEMENT, [64, 11, 3, rows, *sent.as_struct()[1:]]))
     verifier.set_statement(statement, sender=owner)
-    for hints in ([98, 99], [99, 97]):
+    for hints in ((98, 99), (99, 97)):
         with ape.reverts("mock: another statement"):
-            distinct.settle([2], **sent | {"hints": hints})
-    receipt = distinct.settle([2], **sent)
+            distinct.settle([2], proof=replace(sent, hints=hints).encode())
+    receipt = distinct.settle([2], proof=sent.encode())
     assert distinct.events(receipt)[0][1]["rows"] == 0b1011
+
+
+def test_settle__more_bytes_than_the_widest_proof_has__reverts(scoring: ProjectDriver) -> None:
+    scoring.answer([1, 1, 1, 1])
+    with ape.reverts():
+        scoring.settle(proof=empty_proof(4).ljust(742 * 32 + 1, b"\0"))
+    scoring.settle(proof=empty_proof(4).ljust(742 * 32, b"\0"))  # what comes behind it is not read
+
+
+# --- deliveries
+
+
+def test_deliver__each__extends_the_running_hash(create_project: Any) -> None:
+    project = create_project(rounds=2).to_collecting()
+    project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
+    for round_ in range(2):
+        project.to_delivering()
+        expected = round_.to_bytes(32)
+        for seat in (3, 0, 2, 1):
+            project.deliver(seat)
+            values = [expected, seat, project.commitments[seat]]
+            expected = keccak(encode(["bytes32", "uint256", "uint256[2]"], values))
+            assert project.escrow.deliveries() == expected
+        project.answer([1, 1, 1, 1])
+        project.settle()
 
 
 def test_settle__twice__reverts(scoring: ProjectDriver) -> None:

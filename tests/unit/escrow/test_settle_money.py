@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
+import ape
 import pytest
 
 from tests.escrow_driver import ONE, ProjectDriver, mask
@@ -28,10 +29,10 @@ def expected_moves(contributions: list[int], excluded: list[int], seats: int = 6
         f"due of trainer {row}": floor(Fraction(payable * c, total)) if total else 0
         for row, c in zip(rows, contributions, strict=True)
     }
-    owner = payable - sum(credit.values()) if total else 0
+    rounding = payable - sum(credit.values()) if total else 0
     penalty = len(excluded) * PART
     moves = credit | {f"parts of trainer {seat}": -1 for seat in excluded}
-    moves |= {"due of owner": owner, "pending": FEE - penalty, "pot": -(R + FEE)}
+    moves |= {"pending": FEE - penalty, "pot": rounding - (R + FEE)}
     # what nobody is credited with, and a part of each excluded trainer's stake
     moves["sunk"] = (R - payable if total else R) + penalty + penalty
     return {name: amount for name, amount in moves.items() if amount}
@@ -60,7 +61,7 @@ def test_settle__money__goes_by_the_table(six: ProjectDriver, contributions: lis
     rows = [seat for seat in range(6) if seat not in excluded]
     settled = events["Settled"]
     assert settled["credits"] == [expected.get(f"due of trainer {row}", 0) for row in rows]
-    assert settled["rounding"] == expected.get("due of owner", 0)
+    assert settled["rounding"] == expected["pot"] + R + FEE
     assert settled["sunk"] == expected.get("sunk", 0) - len(excluded) * PART
     assert settled["pending"] == FEE - len(excluded) * PART
     assert (settled["rows"], settled["excluded"]) == (mask(rows), mask(excluded))
@@ -87,11 +88,10 @@ def test_settle__some_missed_the_round__each_loses_a_part_once(create_project: A
         receipt = project.settle([3])
     payable = R * 3 // 4
     assert moved == {
-        "pot": -(R + FEE),
+        "pot": payable % 3 - (R + FEE),
         "pending": FEE - PART,
         "sunk": R - payable + PART + 3 * PART,
         **{f"due of trainer {seat}": payable // 3 for seat in (0, 2, 4)},
-        **({"due of owner": payable % 3} if payable % 3 else {}),
         **{f"parts of trainer {seat}": -1 for seat in (1, 3, 5)},
     }
     assert project.events(receipt)[1] == ("Missed", {"round": 0, "seats": mask([1, 3, 5]), "sunk": 3 * PART})
@@ -135,3 +135,22 @@ def test_settle__all_at_their_limits__pays_everyone(largest: ProjectDriver) -> N
         "due of aggregator 0": reward,
     }
     assert receipt.gas_used < 2**24
+
+
+def test_settle__rounding_of_several_rounds__is_the_owners_at_the_end(create_project: Any, owner: Any) -> None:
+    project = create_project(rounds=3).to_collecting()
+    kept = 0
+    for left, contributions in ((2, [1, 2, 3, 4]), (1, [1, 1, 1, 0])):
+        receipt = project.round(contributions)
+        kept += dict(project.events(receipt))["Settled"]["rounding"]
+        assert kept
+        assert (project.escrow.pot(), project.due(owner)) == (left * (R + FEE) + kept, 0)
+        with ape.reverts("escrow: nothing due"):
+            project.escrow.withdraw(owner, sender=owner)
+    project.to_scoring()
+    project.answer([5, 0, 3, 3])
+    with project.moves() as moved:
+        events = dict(project.events(project.settle()))
+    kept += events["Settled"]["rounding"]
+    assert events["Ended"]["refunded"] == moved["due of owner"] == kept
+    assert project.escrow.pot() == 0

@@ -11,7 +11,7 @@ from eth_abi import encode
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
-from tests.escrow_driver import ONE, ProjectDriver, outcome_bytes
+from tests.escrow_driver import ONE, ProjectDriver, empty_proof, outcome_bytes
 
 REVERT, BURN, GAUGE, REVERT_WITH_ANSWER = 2, 3, 4, 5  # modes of the mock
 GOOD = {"kept": 0b1111, "weights": [ONE] * 4, "contributions": [1, 2, 3, 4], "next_rate": 5}
@@ -27,7 +27,7 @@ def settled(project: ProjectDriver, **changes: Any) -> dict[str, Any]:
 
 
 def check_counts_all_the_same(project: ProjectDriver, **changes: Any) -> None:
-    rate = project.escrow.rate()
+    rate = project.status.rate
     with project.moves() as moved:
         fields = settled(project, **changes)
     rows = len(fields["weights"])
@@ -36,7 +36,7 @@ def check_counts_all_the_same(project: ProjectDriver, **changes: Any) -> None:
     assert fields["contributions"] == [1] * rows
     assert fields["kept"] == 2**rows - 1
     assert (fields["agreement"], fields["rate"]) == (0, rate)
-    assert project.escrow.rate() == rate
+    assert project.status.rate == rate
     payable = 1_000_003 * rows // 4
     assert fields["credits"] == [payable // rows] * rows
     assert moved["pending"] == 200_017 - (4 - rows) * 50_021
@@ -115,17 +115,17 @@ def test_settle__policy_answers_at_a_limit__is_believed(
     assert not fields["policy_failed"]
     for name in ("kept", "weights", "contributions", "agreement"):
         assert fields[name] == expected[name]
-    assert fields["rate"] == scoring.escrow.rate() == expected["next_rate"]
+    assert fields["rate"] == scoring.status.rate == expected["next_rate"]
 
 
 def test_settle__policy__is_asked_about_these_very_arguments(scoring: ProjectDriver, owner: Any) -> None:
     """Rows that are left, the matrix that was proved, params of the terms, the running rate."""
     scoring.policy.set_answer(answer(kept=0b111, weights=[ONE] * 3, contributions=[1, 2, 3]), sender=owner)
-    gram = [6, -5, 4, -3, 2, -1]
+    gram = (6, -5, 4, -3, 2, -1)
     types = ["uint256", "int256[]", "bytes", "uint256"]
     question = keccak(encode(types, [3, gram, b"params", scoring.terms["rate"]]))
     scoring.policy.set_question(question, sender=owner)
-    fields = settled(scoring, excluded=[0], gram=gram)
+    fields = settled(scoring, excluded=[0], proof=empty_proof(3, gram=gram))
     assert (fields["policy_failed"], fields["contributions"]) == (False, [1, 2, 3])
 
 

@@ -10,8 +10,9 @@ from eth_abi import encode
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
-from tests.escrow_driver import EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF, GENERATOR, ONE, ProjectDriver, outcome_bytes
-from tests.unit.escrow.test_settle import GRAM_PROOF, LOGS, RANGE_PROOF, point
+from offchain.proving.encoding import Proof
+from tests.escrow_driver import GENERATOR, ONE, ProjectDriver, empty_proof, outcome_bytes
+from tests.unit.escrow.test_settle import LOGS, STATEMENT, point
 
 GAUGE = 4  # mode of the mock policy
 
@@ -171,16 +172,20 @@ def test_settle__other_than_two_public_rows__reverts(second: ProjectDriver, more
 
 def test_settle__public_rows_before_the_others__reverts(second: ProjectDriver) -> None:
     own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong commitment"):
+    with ape.reverts("escrow: wrong commitments"):
         second.settle(commitments=[*PUBLIC, *own])
 
 
-def test_settle__one_excluded__public_rows_stay_the_last(second: ProjectDriver) -> None:
+def test_settle__one_excluded__public_rows_stay_the_last(second: ProjectDriver, verifier: Any, owner: Any) -> None:
     second.answer([1, 1, 1])
-    left = [second.commitments[seat] for seat in (0, 1, 3)]
+    own = [second.commitments[seat] for seat in range(4)]
     with ape.reverts("escrow: wrong public rows"):
-        second.settle([2], commitments=[*left, second.commitments[2], PUBLIC[1]])
-    assert settled(second, [2], commitments=[*left, *PUBLIC])["rows"] == 0b1011
+        second.settle([2], commitments=[*own, second.commitments[2], PUBLIC[1]])
+    left = [second.commitments[seat] for seat in (0, 1, 3)]
+    proof = Proof.decode(empty_proof(5))
+    statement = encode(STATEMENT, [64, 11, 3, [*left, *PUBLIC], *proof.as_struct()[1:]])
+    verifier.set_statement(keccak(statement), sender=owner)
+    assert settled(second, [2], commitments=[*own, *PUBLIC], proof=proof.encode())["rows"] == 0b1011
 
 
 # --- who is asked what
@@ -190,15 +195,14 @@ def test_settle__public_rows__verifier_and_policy_are_asked_about_rows_and_two_m
     second: ProjectDriver, verifier: Any, owner: Any
 ) -> None:
     own = [second.commitments[seat] for seat in range(4)]
-    gram = [*range(1, 18), -(2**116), 2**153, -(2**153), 2**153]
-    proofs = [tuple(proof.values()) for proof in (EMPTY_GRAM_PROOF, EMPTY_RANGE_PROOF)]
-    types = ["uint256", "uint256", "uint256", "uint256[2][]", "int256[]", GRAM_PROOF, RANGE_PROOF, "uint256[2]"]
-    statement = encode(types, [64, 11, 4, [*own, *PUBLIC], gram, *proofs, [0, 0]])
+    gram = (*range(1, 18), -(2**116), 2**153, -(2**153), 2**153)
+    proof = empty_proof(6, gram=gram)
+    statement = encode(STATEMENT, [64, 11, 4, [*own, *PUBLIC], *Proof.decode(proof).as_struct()[1:]])
     verifier.set_statement(keccak(statement), sender=owner)
     second.answer([1, 2, 3, 4])
     question = encode(["uint256", "int256[]", "bytes", "uint256"], [4, gram, b"params", second.status.rate])
     second.policy.set_question(keccak(question), sender=owner)
-    assert not settled(second, gram=gram)["policy_failed"]
+    assert not settled(second, proof=proof)["policy_failed"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +247,7 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
     widest.answer([1] * 30)
     widest.policy.set_mode(GAUGE, sender=owner)
     arguments = widest.settle_arguments().values()
-    assert list(arguments)[1][-2:] == [point(30 * ONE), point(STEP // (30 * ONE) * 30 * ONE)]
+    assert list(arguments)[2][-2:] == [point(30 * ONE), point(STEP // (30 * ONE) * 30 * ONE)]
     data = widest.escrow.settle.encode_input(*arguments)
     call = {"from": aggregator.address, "to": widest.escrow.address, "data": data}
 

@@ -83,9 +83,8 @@ def test_slash__taken_over__round_is_settled_once(scoring: ProjectDriver, strang
         receipt = scoring.settle(number=1)
     assert "Acknowledged" not in dict(scoring.events(receipt))
     assert moved == {
-        "pot": -(R + FEE),
+        "pot": R % 4 - (R + FEE),
         "pending": FEE,
-        "due of owner": 3,
         **{f"due of trainer {seat}": R // 4 for seat in range(4)},
     }
     assert scoring.phase == "collecting"

@@ -12,7 +12,9 @@ from eth_utils import keccak
 from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
 from web3.exceptions import ContractLogicError
 
+from offchain.proving.encoding import PROOF_TYPE
 from tests.escrow_driver import ONE, outcome_bytes
+from tests.round_calls import NAMES
 from tests.round_cases import RoundCase, case_named
 from tests.unit.bn254.points import P, Q
 
@@ -36,7 +38,8 @@ def judged(
     case: RoundCase, policy: Any, gas: int = GAS, with_steps: bool = False, claimed: Point = (0, 0)
 ) -> tuple[Any, ...]:
     """The arguments."""
-    return *case.arguments, policy, gas, PARAMS, RATE, with_steps, claimed
+    proof = dict(zip(("size", *NAMES[5:]), (0, *case.arguments[5:]), strict=True))
+    return *case.arguments[:5], proof, policy, gas, PARAMS, RATE, with_steps, claimed
 
 
 def weighted_sum(points: list[Point], weights: list[int]) -> Point:
@@ -223,3 +226,68 @@ def test_judge__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
     got = gas_of_the_policy(high)
     assert got == gas_of_the_policy(12_000_000)
     assert least - 100_000 < got <= least
+
+
+# --- the proof as bytes, as the escrow passes it on
+
+JUDGE = [
+    "bytes32", "uint256", "uint256", "uint256", "uint256[2][]", "bytes", "address", "uint256", "bytes", "uint256",
+    "bool", "uint256[2]",
+]  # fmt: skip
+WORDS = 32
+SPOILT: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda proof: b"",
+    "a word": lambda proof: proof[:WORDS],
+    "without its last word": lambda proof: proof[:-WORDS],
+    "with its first word": lambda proof: bytes(WORDS) + proof,
+    "matrix out of range": lambda proof: (2**255).to_bytes(WORDS) + proof[WORDS:],
+    "matrix would wrap around": lambda proof: (2**256 - WORDS).to_bytes(WORDS) + proof[WORDS:],
+    "matrix behind the end": lambda proof: (len(proof) + 4096).to_bytes(WORDS) + proof[WORDS:],
+    "matrix of too many entries": lambda proof: proof[: 5 * WORDS] + (529).to_bytes(WORDS) + proof[6 * WORDS :],
+    "proofs exchanged": lambda proof: proof[:WORDS] + proof[2 * WORDS : 3 * WORDS] + proof[WORDS : 2 * WORDS]
+    + proof[3 * WORDS :],
+}  # fmt: skip
+
+
+def passed_on(verifier: Any, case: RoundCase, policy: Any, spoil: Callable[[bytes], bytes]) -> bytes:
+    """Calldata of `judge` in which the proof is a Bytes."""
+    arguments = list(judged(case, policy.address))
+    struct = tuple(tuple(v.values()) if isinstance(v, dict) else v for v in arguments[5].values())
+    arguments[5] = spoil(encode([PROOF_TYPE], [struct])[2 * WORDS :])
+    return bytes(verifier.judge.encode_input(*judged(case, policy)))[:4] + encode(JUDGE, arguments)
+
+
+def call(verifier: Any, data: bytes) -> bytes:
+    return bytes(verifier.provider.web3.eth.call({"to": verifier.address, "data": data, "gas": 10_000_000}))
+
+
+@pytest.mark.parametrize("case", [ROUND, WITH_PUBLIC], ids=lambda case: case.name)
+def test_judge__proof_passed_on_as_bytes__is_the_struct(
+    verifier_for: VerifierFor, asked: Any, owner: Any, case: RoundCase
+) -> None:
+    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [1, 2, 3], 777), sender=owner)
+    verifier = verifier_for(case)
+    as_struct = bytes(verifier.judge.encode_input(*judged(case, asked)))
+    answer = call(verifier, as_struct)
+    assert call(verifier, passed_on(verifier, case, asked, lambda proof: proof)) == answer
+    assert call(verifier, passed_on(verifier, case, asked, lambda proof: proof + bytes(WORDS))) == answer  # not read
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+def test_judge__malformed_proof__reverts(
+    verifier_for: VerifierFor, asked: Any, owner: Any, spoil: Callable[[bytes], bytes]
+) -> None:
+    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [1, 2, 3], 777), sender=owner)
+    verifier = verifier_for(ROUND)
+    with pytest.raises(ContractLogicError):
+        call(verifier, passed_on(verifier, ROUND, asked, spoil))
+
+
+@pytest.mark.parametrize("size", [1, 32, 2**256 - 1])
+def test_judge__any_size_of_the_proof__is_not_read(
+    verifier_for: VerifierFor, asked: Any, owner: Any, size: int
+) -> None:
+    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [1] * 3, 777), sender=owner)
+    arguments = judged(ROUND, asked)
+    other = *arguments[:5], arguments[5] | {"size": size}, *arguments[6:]
+    assert verifier_for(ROUND).judge(*other) == verifier_for(ROUND).judge(*arguments)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gram_cases import P
-from tests.round_calls import Call, arguments_of, asking, call_of, send, with_right_hints
+from tests.round_calls import Call, arguments_of, as_judged, call_of, send, with_right_hints
 from tests.round_cases import RoundCase, case_named
 
 VerifierFor = Callable[[RoundCase], Any]
@@ -22,8 +22,10 @@ FUNCTIONS = ("verify", "judge")
 
 
 def calldata(verifier: Any, function: str, call: Call, policy: Any) -> bytes:
-    more = asking(policy) if function == "judge" else ()
-    return bytes(getattr(verifier, function).encode_input(*arguments_of(call), *more))
+    arguments = arguments_of(call)
+    if function == "judge":
+        arguments = as_judged(arguments, policy)
+    return bytes(getattr(verifier, function).encode_input(*arguments))
 
 
 def least_gas(answers_at: Callable[[list[int]], list[Any]]) -> int:

@@ -150,9 +150,34 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+WIDTHS = {  # of what every round goes by, from the lowest bits up
+    "dimension": 32,
+    "bits": 8,
+    "rounds": 8,
+    "min_rows": 8,
+    "max_excluded": 8,
+    "public_rows": 8,
+    "reference": 8,
+    "collect_window": 32,
+    "deliver_window": 32,
+    "score_window": 32,
+    "handover_window": 32,
+    "policy_gas": 32,
+}
+
+
+def packed(terms: dict[str, Any]) -> int:
+    word, at = 0, 0
+    for name, width in WIDTHS.items():
+        assert int(terms[name]) < 2**width
+        word |= int(terms[name]) << at
+        at += width
+    return word
+
+
 @pytest.mark.parametrize("changes", GOOD, ids=str)
 def test_check__good_value__passes(term_limits: Any, terms: dict[str, Any], changes: dict[str, Any]) -> None:
-    assert term_limits.check(terms | changes, SRS) is True
+    assert term_limits.check(terms | changes, SRS) == packed(terms | changes)
 
 
 @pytest.mark.parametrize(("changes", "message"), BAD, ids=str)
@@ -171,6 +196,13 @@ def test_check__table_of_bits__fits_the_srs(term_limits: Any, terms: dict[str, A
     if smallest == least:
         with ape.reverts("terms: bits beyond the SRS"):
             term_limits.check(terms, least - 1)
+
+
+def test_check__dimension_of_more_than_32_bits__reverts(term_limits: Any, terms: dict[str, Any]) -> None:
+    """However large the SRS: it shares a word with others."""
+    term_limits.check(terms | {"dimension": 2**32 - 1}, 2**40)
+    with ape.reverts("terms: dimension beyond the SRS"):
+        term_limits.check(terms | {"dimension": 2**32}, 2**40)
 
 
 def test_check__no_srs__passes_nothing(term_limits: Any, terms: dict[str, Any]) -> None:
@@ -230,7 +262,9 @@ def test_check__public_rows_within_the_limits__passes(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any]
 ) -> None:
     policy.set_takes_public_rows(b"params", sender=owner)
-    assert term_limits.check(terms | {"public_rows": True} | changes, SRS) is True
+    assert term_limits.check(terms | {"public_rows": True} | changes, SRS) == packed(
+        terms | {"public_rows": True} | changes
+    )
 
 
 @pytest.mark.parametrize(
@@ -271,8 +305,10 @@ def test_check__reference_that_the_policy_takes__needs_a_row_more(
     """The mock needs 3 rows."""
     policy.set_takes_reference(b"params", sender=owner)
     reference = {"reference": True, "max_excluded": 0}
-    assert term_limits.check(terms | {"min_rows": 4} | reference, SRS) is True
-    assert term_limits.check(terms | {"min_rows": 3, "max_excluded": 0}, SRS) is True
+    assert term_limits.check(terms | {"min_rows": 4} | reference, SRS) == packed(terms | {"min_rows": 4} | reference)
+    assert term_limits.check(terms | {"min_rows": 3, "max_excluded": 0}, SRS) == packed(
+        terms | {"min_rows": 3, "max_excluded": 0}
+    )
     with ape.reverts("terms: too many may be excluded"):
         term_limits.check(terms | {"min_rows": 3} | reference, SRS)
 
