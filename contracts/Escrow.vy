@@ -207,7 +207,8 @@ def settle(
     @param order The seats in the order in which they delivered, a byte each, the first in the lowest.
     @param commitments What they delivered, in that order. Then the commitments to the last aggregate and to the sum of all steps,
            if the terms have public rows and there has been an aggregate.
-    @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the verifier's hints: an IRoundVerifier.Proof without its first word.
+    @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the
+           verifier's hints: an IRoundVerifier.Proof without its first word.
     @param claimed The commitment to the aggregate, to save gas; (0, 0) to have it formed.
     @param policy That of the terms, like its params.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
