@@ -158,6 +158,7 @@ MUTANTS = (
     _escrow("settle", "    self._leave(left)\n    # the identity", "    # the identity"),
     _escrow("settle_money", "unsafe_mul(payable_reward, contribution)", "unsafe_mul(reward, contribution)"),
     _escrow("accept take_turn", "self._lineup[number - 1] = msg", "self._lineup[0] = msg"),
+    _other("modules/ledger.vy", "escrow/test_roles", "self._dues[account] |= OPEN", "self._dues[account] = OPEN"),
     # --- trainers
     _escrow("enrol", 'block.timestamp <= m.d2, "escrow', 'block.timestamp < m.d2, "escrow'),
     _escrow("enrol", '    assert ledger._seats[msg.sender] == 0, "escrow: enrolled already"\n'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -154,3 +155,61 @@ def test_settle__rounding_of_several_rounds__is_the_owners_at_the_end(create_pro
     kept += events["Settled"]["rounding"]
     assert events["Ended"]["refunded"] == moved["due of owner"] == kept
     assert project.escrow.pot() == 0
+
+
+def test_settle__rounding__outlasts_rounds_that_fail_or_are_voided(
+    create_project: Any, owner: Any, aggregator: Any, stranger: Any
+) -> None:
+    project = create_project(rounds=4).to_collecting()
+    project.round([1, 2, 3, 4])
+    kept = R - sum(R * share // 10 for share in (1, 2, 3, 4))
+    assert project.escrow.pot() == 3 * (R + FEE) + kept
+    project.after_deadline()
+    with project.moves() as moved:
+        project.escrow.fail(sender=stranger)
+    assert (moved["pot"], moved["due of owner"]) == (-(R + FEE), R + FEE)
+    project.to_scoring()
+    with project.moves() as moved:
+        project.escrow.void(0b11, sender=aggregator)
+    assert (moved["pot"], moved["due of owner"]) == (-(R + FEE), FEE)
+    project.escrow.withdraw(owner, sender=owner)
+    assert project.escrow.pot() == R + FEE + kept
+    project.after_deadline()
+    with project.moves() as moved:
+        receipt = project.escrow.finish(sender=stranger)
+    assert dict(project.events(receipt))["Ended"]["refunded"] == R + FEE + kept
+    assert (moved["pot"], moved["due of owner"]) == (-(R + FEE + kept), R + FEE + kept + FEE)
+
+
+def test_settle__what_a_round_leaves__keeps_apart_at_its_largest(create_project: Any, parties: Any) -> None:
+    """Rate, mask of settled rounds, pending fee, who earns it and rounding share a word."""
+    amount, rate, eight = 2**96 - 1, 2**64 - 1, parties.trainers[4:12]
+    project = create_project(
+        rounds=64, rate=rate, round_reward=amount, round_fee=amount, aggregator_stake=amount,
+        aggregators=[account.address for account in eight],
+    )  # fmt: skip
+    project.parties = replace(parties, aggregators=eight)
+    for number in range(8):
+        project.accept(number)
+    project.take_turn(7)
+    for seat in range(4):
+        project.enrol(seat)
+    for _ in range(62):
+        project.after_deadline()
+        project.escrow.fail(sender=parties.stranger)
+    for settled in (1 << 62, 0b11 << 62):
+        assert project.status.rate == rate
+        project.to_scoring()
+        project.answer([1, 1, 1, 1])
+        events = dict(project.events(project.settle(number=7)))
+        assert events["Settled"]["rounding"] == 3
+        assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (settled, amount, rate)
+        if settled == 1 << 62:
+            assert "Acknowledged" not in events
+            assert project.escrow.pot() == 2 * amount + 3
+    assert events["Acknowledged"] == {"aggregator": eight[7].address, "fee": amount}
+    assert events["Ended"]["refunded"] == 6
+    project.escrow.confirm(sender=parties.owner)
+    assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (0b11 << 62, 0, rate)
+    assert project.due(eight[7]) == 3 * amount  # two fees and the stake
+    project.check_books()

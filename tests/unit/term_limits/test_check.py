@@ -180,6 +180,41 @@ def test_check__good_value__passes(term_limits: Any, terms: dict[str, Any], chan
     assert term_limits.check(terms | changes, SRS) == packed(terms | changes)
 
 
+# the least and the most that each may be, where the others are not in its way
+LEAST = {
+    "dimension": 48, "bits": 2, "rounds": 1, "min_rows": 30, "max_excluded": 0, "public_rows": False,
+    "reference": False, "collect_window": 10, "deliver_window": 10, "score_window": 10, "handover_window": 10,
+    "policy_gas": 100_000,
+}  # fmt: skip
+MOST = {
+    "dimension": 2**32 - 1, "bits": 16, "rounds": 64, "min_rows": 30, "max_excluded": 26, "public_rows": True,
+    "reference": True, "collect_window": 2_592_000, "deliver_window": 2_592_000, "score_window": 2_592_000,
+    "handover_window": 2_592_000, "policy_gas": 6_000_000,
+}  # fmt: skip
+PACKED: dict[str, dict[str, Any]] = {
+    "none": LEAST,
+    "all": MOST,
+    **{f"{name} alone": LEAST | {name: MOST[name]} for name in MOST},
+    **{f"all but {name}": MOST | {name: LEAST[name]} for name in MOST},
+}
+
+
+@pytest.mark.parametrize("changes", PACKED.values(), ids=PACKED.keys())
+def test_check__at_the_largest__every_field_is_kept_apart(
+    term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any]
+) -> None:
+    policy.set_takes_public_rows(b"params", sender=owner)
+    policy.set_takes_reference(b"params", sender=owner)
+    rich = {"seats": 30, "trainer_part": 1, "round_reward": 30, "round_fee": 30}
+    word = term_limits.check(terms | rich | changes, 2**40)
+    assert word == packed(terms | rich | changes)
+    at = 0
+    for name, width in WIDTHS.items():
+        assert word >> at & 2**width - 1 == int(changes[name])
+        at += width
+    assert word >> at == 0
+
+
 @pytest.mark.parametrize(("changes", "message"), BAD, ids=str)
 def test_check__bad_value__says_which_limit(
     term_limits: Any, terms: dict[str, Any], changes: dict[str, Any], message: str
