@@ -66,6 +66,10 @@ class Scratch:
         ape = Path(sys.executable).parent / "ape"
         command = [str(ape), "test", *tests, "-x", "-m", "not slow", "--disable-warnings"]
         environment = os.environ | {"PYTHONPATH": str(self.folder)}
+        # of several contracts that have changed, the tests alone would have Ape compile one
+        compiled = subprocess.run([str(ape), "compile"], cwd=self.folder, env=environment, capture_output=True)
+        if compiled.returncode != 0:
+            return ERROR
         try:
             done = subprocess.run(
                 command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT

@@ -88,7 +88,7 @@ def test_holds__one_off__does_not(claims: Any, field: str) -> None:
 
 def test_holds__weights_not_below_the_modulus__count_modulo_it(claims: Any) -> None:
     """As they are once claims have been added up."""
-    unreduced = replace(TRUE, weights=tuple(weight + 4 * P for weight in TRUE.weights), base=TRUE.base + 4 * P)
+    unreduced = replace(TRUE, weights=tuple(weight + 3 * P for weight in TRUE.weights), base=TRUE.base + 3 * P)
     assert claims.holds(unreduced.words, [g1(row) for row in ROWS], g2(TAU))
     both = claims.both(unreduced.words, ALSO_TRUE.words, len(ROWS))  # 2^256 > 5 P
     assert claims.holds(tuple(both.values()), [g1(row) for row in ROWS], g2(TAU))

@@ -136,7 +136,14 @@ def test_settle__not_all_delivered__order_has_those_who_did(create_project: Any)
 def test_settle__all_seats_in_any_order__each_is_credited_for_its_own(create_project: Any) -> None:
     """32 seats fill the word of the order."""
     project = create_project(
-        seats=32, min_rows=32, trainer_part=1, round_reward=2**96 - 1, aggregator_stake=2**96 - 1, rounds=1
+        rounds=1,
+        seats=32,
+        min_rows=32,
+        trainer_part=1,
+        round_reward=2**96 - 1,
+        aggregator_stake=2**96 - 1,
+        collect_window=10_000,
+        deliver_window=10_000,
     )
     project.to_collecting()
     project.commitments.update({seat: point(1 + seat) for seat in range(32)})
