@@ -204,7 +204,8 @@ def settle(
     @notice The current aggregator proves the round, and everyone is credited. It reverts unless everything is verified.
     @param excluded Mask over seats: those whose payload the aggregator could not use. Each takes its part of the reward
            with it, and a part of the fee.
-    @param order The seats in the order in which they delivered, a byte each, the first in the lowest.
+    @param order The seats in the order in which they delivered, a byte each, the first in the lowest. Five bits of each are
+           read.
     @param commitments What they delivered, in that order. Then the commitments to the last aggregate and to the sum of all steps,
            if the terms have public rows and there has been an aggregate.
     @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the

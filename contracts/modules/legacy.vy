@@ -10,7 +10,7 @@ struct Legacy:
     settled: uint256                   # 64 bits: mask over rounds
     pending: uint256                   # 96 bits: fee of the last settled round, until it is earned or lost
     earner: uint256                    # 8 bits: number in the terms of the aggregator that settled it, from 1; 0 is none
-    rounding: uint256                  # 16 bits: what the shares of all rounds so far left over, less than a unit a row
+    rounding: uint256                  # 24 bits: what the shares of all rounds so far left over, less than a unit a row
 
 
 @internal

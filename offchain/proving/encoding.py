@@ -50,5 +50,6 @@ class Proof:
     def decode(cls, data: bytes) -> Proof:
         """From the argument of `settle`. Raises eth_abi's DecodingError, or OverflowError."""
         head = WORD.to_bytes(WORD, "big") + len(data).to_bytes(WORD, "big")
-        ((_, gram, gram_proof, range_proof, hints),) = decode([PROOF_TYPE], head + data)
+        padding = bytes(-len(data) % WORD)  # as the ABI pads a Bytes: the verifier reads it too
+        ((_, gram, gram_proof, range_proof, hints),) = decode([PROOF_TYPE], head + data + padding)
         return cls(gram, GramProof(*gram_proof), RangeProof(*range_proof), hints)

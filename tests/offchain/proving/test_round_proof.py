@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,3 +74,11 @@ def test_prove_round__without_the_public_rows_commitments__raises(srs: Srs) -> N
     known = [commit(srs, update, tail) for update, tail in zip(UPDATES, TAILS, strict=True)]
     with pytest.raises(InputError, match="one commitment for each"):
         prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC, commitments=known)
+
+
+def test_decode__without_the_zeros_at_its_end__is_what_the_verifier_reads(srs: Srs) -> None:
+    """It settles a round, so whoever checks the round has to read it."""
+    shown = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS).proof
+    values = *shown.range_proof.v_opp[:-1], 7 << 16
+    ending = replace(shown, range_proof=replace(shown.range_proof, v_opp=values))
+    assert Proof.decode(ending.encode()[:-2]) == ending
