@@ -19,7 +19,7 @@ MARGIN: constant(uint256) = 16         # entries beyond n, for a proof to show n
 P: constant(uint256) = bn254.P
 
 struct Claim:
-    weights: uint256[MAX_ROWS]         # by row; below P from a protocol, and P more with each claim that is added: 2^256 > 5 P
+    weights: uint256[MAX_ROWS]         # by row; below 2 P from a protocol, and P more with each claim that is added: 2^256 > 5 P
     base: uint256                      # likewise
     point: uint256[2]
     opening: uint256[2]                # checked to be on the curve

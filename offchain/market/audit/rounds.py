@@ -56,7 +56,7 @@ def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall,
     known = (public.last, public.steps) if public is not None else ()
     delivered = tuple(delivery.commitment for delivery in settled.delivered)
     same("the list of commitments", call.commitments, delivered + known)
-    commitments = tuple(row.commitment for row in settled.rows) + known
+    commitments = _proved(settled, call)
     context = project.context(settled.round, settled.entry["aggregator"])
     terms, rows = project.terms, len(settled.rows)
     statement = GramStatement(context, terms.dimension, commitments, call.proof.gram)
@@ -69,6 +69,11 @@ def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall,
         verify_range(srs.tau_g2, srs.size, ranges, call.proof.range_proof)
     except Rejected as error:
         raise Difference(f"the range proof is refused: {error}") from error
+
+
+def _proved(settled: Settled, call: SettleCall) -> tuple[Point, ...]:
+    """The commitments that the proofs are about: of the rows, in seat order, then of the public ones."""
+    return *(row.commitment for row in settled.rows), *call.commitments[len(settled.delivered) :]
 
 
 def check_policy(project: Project, contracts: Contracts, settled: Settled, call: SettleCall) -> None:
@@ -109,7 +114,7 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         terms.dimension,
         terms.bits,
         rows,
-        call.commitments,
+        _proved(settled, call),
         call.proof.as_struct(),
         terms.policy,
         terms.policy_gas,

@@ -147,6 +147,20 @@ def test_audit__unknown_policy__is_asked_on_chain(play: Play, monkeypatch: pytes
     assert text.endswith("is none of this package's: it is asked, not replayed")
 
 
+def test_audit__unknown_policy_and_deliveries_in_another_order__is_asked_about_the_rows(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last seat delivered first, and is excluded."""
+    play.to_delivering()
+    for trainer in play.trainers[::-1]:
+        trainer.deliver()
+    for trainer in play.trainers[:-1]:
+        trainer.publish()
+    assert play.aggregator.settle().excluded == [SEATS - 1]
+    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    assert any(text.endswith("it is asked, not replayed") for text in unchecked(audit(play)))
+
+
 @pytest.mark.usefixtures("proofs_hold")
 def test_audit__aggregate_sealed_to_members__opens_with_a_members_key_alone(
     play: Play, monkeypatch: pytest.MonkeyPatch
