@@ -9,22 +9,23 @@
         Its model of a round: of unit updates u_i = rho_i g + e_i, with g a direction that all share and e_i an error of the
         trainer's own. The loading rho_i is fitted to the cosines; errors that are correlated, as those of copies are, share one
         voice. Of the f rows least in line with the others those leave that are far out of line. A row is paid rho_i^4, less
-        what it shares, less what is no news beside the *public rows*, the last aggregate and the sum of all steps, if the
-        matrix has them as last rows. If the first row is a *reference* of the owner's, it judges: rho_i is then in proportion to
-        row i's cosine with it, and rows that point away from it leave. If the rows agree too little the learning rate decays. Ties go by seat order: the earlier row stays. Medians are lower
-        medians. Divisions round towards zero. ONE = 2^32 is 1.0. `offchain/scoring/consensus.py` has the formulas.
-@dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the number
+        what it shares, less what is no news beside the *public rows*, all aggregates so far, if the matrix has them as last
+        rows. If the first row is a *reference* of the owner's, it judges: rho_i is then in proportion to row i's cosine with
+        it, and rows that point away from it leave. If the rows agree too little the learning rate decays. Ties go by seat
+        order: the earlier row stays. Medians are lower medians. Divisions round towards zero. ONE = 2^32 is 1.0.
+        `offchain/scoring/consensus.py` has the formulas.
+@dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the numbers
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are
      numbered in the order of the upper triangle without its diagonal; a list of pairs is walked with a counter.
 @custom:security Arithmetic over pairs of rows is unchecked, since it can't wrap. With |entry| < 2^80 a norm, scaled by 2^32, is
-        below 2^72; a public row's is below 2^109, so that 2^96 * <u_i, S> is below 2^213, 2^96 * <S, M> below 2^250 and
-        |u_i|^2 |S|^2 below 2^234. Cosines and coordinates lie within ONE of 0, loadings in 0 .. 0.99 of it, so that the part
-        that is error is above 0.14 and what is divided by is never 0. What public rows leave of a cosine is within 3 ONE, less
-        its mean within 6, a sum of squares below 2^76. What a row shares is below 2^38, a sum of the fit below 2^101, so that two of them share a
-        word. Weights are at most ONE, contributions at most 2^64, the sums for the agreement below 2^154 and their scaled
-        numerator below 2^187. A sorting lane of 40 bits has sums below 2^39 in it. What is computed before the matrix is known
-        to be sound may wrap, and is dropped by the revert: |entry| = 2^80 passes the bound if negative, but not
-        Cauchy-Schwarz, as the squares are below that.
+        below 2^72; a public row's is below 2^99, so that 2^96 * <u_i, S> is below 2^192, 2^96 * <S, S'> below 2^229 and
+        |u_i|^2 |S|^2 below 2^213. Cosines and coordinates lie within ONE of 0, loadings in 0 .. 0.99 of it, so that the part
+        that is error is above 0.14 and what is divided by is never 0. What public rows leave of a cosine is below 2^70, times
+        2^32 below 2^102, the quotient cut to ONE, a sum of squares below 2^69. What a row shares is below 2^38, a sum of the
+        fit below 2^101, so that two of them share a word. Weights are at most ONE, contributions at most 2^64, the sums for
+        the agreement below 2^154 and their scaled numerator below 2^187. A sorting lane of 40 bits has sums below 2^39 in it.
+        What is computed before the matrix is known to be sound may wrap, and is dropped by the revert: |entry| = 2^80 passes
+        the bound if negative, but not Cauchy-Schwarz, as the squares are below that.
 """
 from interfaces import IPolicy
 from modules import consensus
@@ -36,12 +37,11 @@ implements: IPolicy
 ONE: constant(uint256) = 2**32         # 1.0 of cosines, loadings, weights and rates
 UNIT: constant(int256) = 2**32         # the same, signed
 MAX_ROWS: constant(uint256) = 32       # the public ones included
-PUBLIC_ROWS: constant(uint256) = 2     # the last aggregate and the sum of all steps, or none
 MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
 MAX_ENTRY: constant(int256) = 2**80    # exclusive, as are those of public rows
-MAX_PUBLIC_PRODUCT: constant(int256) = 2**117
-MAX_PUBLIC_SQUARE: constant(int256) = 2**154
+MAX_PUBLIC_PRODUCT: constant(int256) = 2**96
+MAX_PUBLIC_SQUARE: constant(int256) = 2**133
 MAX_RATE: constant(uint256) = 2**64 - 1
 
 # Terms: abi.encode of these, one word each.
@@ -57,7 +57,6 @@ MAX_BYZANTINE: constant(uint256) = 14  # 2f + 3 rows are the least that a round 
 
 CONSENSUS: constant(uint256) = 4
 
-LEAST_ANGLE: constant(int256) = 2**16  # of the square of the sine between public rows: below it they are one direction
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 
@@ -67,14 +66,15 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
-    @param gram Upper triangle, row by row, of `rows` rows, or of two more: the public rows, which come last.
+    @param gram Upper triangle, row by row, of `rows` rows, or of more: the public rows, which come last.
     @param params As `validate` accepted them; and a word, 1 if the first row is a reference, else 0, in projects that may have one.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
-    entries: uint256 = rows * (rows + 1) // 2
-    has_public: bool = len(gram) != entries
-    if has_public:
-        assert rows + PUBLIC_ROWS <= MAX_ROWS and len(gram) == entries + 2 * rows + 3, "policy: wrong lengths"
+    columns: uint256 = (isqrt(8 * len(gram) + 1) - 1) // 2
+    assert (
+        columns >= rows and columns <= MAX_ROWS and 2 * len(gram) == columns * (columns + 1)
+    ), "policy: wrong lengths"
+    width: uint256 = columns - rows    # how many rows are public
     assert len(params) == PARAMS_SIZE or len(params) == WITH_REFERENCE, "policy: malformed terms"
     terms: uint256[5] = self._terms(slice(params, 0, PARAMS_SIZE))
     has_reference: bool = False
@@ -83,7 +83,6 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
     assert rate != 0 and rate <= MAX_RATE, "policy: rate out of range"
 
     # squares and norms; a row of zeros has done nothing and counts among the hostile
-    columns: uint256 = rows + PUBLIC_ROWS if has_public else rows
     squares: int256[32] = empty(int256[32])
     norms: int256[32] = empty(int256[32])
     live: uint256 = 0
@@ -104,21 +103,12 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
     # cosines of all pairs, and the same as `cosines` wants them for sorting
     pairs: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])
     cells: uint256[lanes.WORDS] = empty(uint256[lanes.WORDS])
-    # of each unit row along the last aggregate and, at a right angle to it, along what else the sum of steps has
-    along: int256[2][32] = empty(int256[2][32])
-    between: int256 = 0                # the cosine of the public rows
-    sine: int256 = 0                   # of their angle; 0 if they are one direction
-    public_size: int256 = 0            # products with public rows plus 2^117, or-ed: below 2^118 if each was within bounds
-    if has_public:
-        entry: int256 = gram[len(gram) - 2]
-        assert -MAX_PUBLIC_SQUARE < entry and entry < MAX_PUBLIC_SQUARE, "policy: not a Gram matrix"
-        between = self._cosine(entry, norms[rows] * norms[rows + 1])
-        beside: int256 = UNIT - ((between * between) >> 32)
-        if beside >= LEAST_ANGLE:
-            sine = convert(isqrt(convert(beside << 32, uint256)), int256)
+    along: int256[consensus.MAX_COORDINATES] = empty(int256[consensus.MAX_COORDINATES])  # cosines with public rows, row by row
     sign: int256 = 0                   # negative once anything below that must not be negative was
     size: int256 = 0                   # all entries plus 2^80, or-ed: below 2^81 if each was within bounds
+    public_size: int256 = 0            # products with public rows plus 2^96, or-ed: below 2^97 if each was within bounds
     pair: uint256 = 0
+    place: uint256 = 0
     at = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
         square: int256 = squares[i]
@@ -141,20 +131,28 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
                 )
             pair = unsafe_add(pair, 1)
             at = unsafe_add(at, 1)
-        if has_public:
-            for k: uint256 in range(2):
-                entry: int256 = gram[at]
-                other: uint256 = unsafe_add(rows, k)
-                sign |= unsafe_sub(unsafe_mul(square, squares[other]), unsafe_mul(entry, entry))
-                public_size |= unsafe_add(entry, MAX_PUBLIC_PRODUCT)
-                along[i][k] = self._cosine(entry, unsafe_mul(norm, norms[other]))
-                at = unsafe_add(at, 1)
-            if sine != 0:
-                above: int256 = unsafe_sub(unsafe_mul(along[i][1], UNIT), unsafe_mul(along[i][0], between))
-                along[i][1] = max(-UNIT, min(UNIT, unsafe_div(above, sine)))
-            else:
-                along[i][1] = 0
-    assert sign >= 0 and size >> 81 == 0 and public_size >> 118 == 0, "policy: not a Gram matrix"
+        for k: uint256 in range(rows, columns, bound=MAX_ROWS):
+            entry: int256 = gram[at]
+            sign |= unsafe_sub(unsafe_mul(square, squares[k]), unsafe_mul(entry, entry))
+            public_size |= unsafe_add(entry, MAX_PUBLIC_PRODUCT)
+            along[place] = self._cosine(entry, unsafe_mul(norm, norms[k]))
+            place = unsafe_add(place, 1)
+            at = unsafe_add(at, 1)
+    between: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # cosines of each public row with those before it
+    square_size: int256 = 0            # how far products of public rows are from their bounds, or-ed: negative if one was beyond
+    for k: uint256 in range(width, bound=MAX_ROWS):
+        norm: int256 = norms[unsafe_add(rows, k)]
+        at = unsafe_add(at, 1)
+        place = unsafe_add(unsafe_mul(k, unsafe_add(k, 1)) // 2, k)
+        for m: uint256 in range(unsafe_add(k, 1), width, bound=MAX_ROWS):
+            entry: int256 = gram[at]
+            square_size |= unsafe_add(entry, MAX_PUBLIC_SQUARE - 1) | unsafe_sub(MAX_PUBLIC_SQUARE - 1, entry)
+            between[place] = self._cosine(entry, unsafe_mul(norm, norms[unsafe_add(rows, m)]))
+            place = unsafe_add(place, m)
+            at = unsafe_add(at, 1)
+    assert (
+        sign >= 0 and size >> 81 == 0 and public_size >> 97 == 0 and square_size >= 0
+    ), "policy: not a Gram matrix"
 
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     outcome.next_rate = rate
@@ -201,8 +199,9 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
     outcome.kept = kept
 
     news: int256[32] = empty(int256[32])
-    if has_public:
-        news = consensus._news(pairs, along, rows, live, kept, byzantine)
+    if width != 0:
+        along = consensus._coordinates(between, along, width, rows)
+        news = consensus._news(pairs, along, width, rows, live, kept, byzantine)
 
     # what isn't kept takes no part in the fit
     pair = 0
@@ -222,17 +221,18 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
         loadings, shared = consensus._fit(pairs, loadings, rows, kept, consensus.REFINEMENTS)
 
     clip: int256 = consensus._median(norms, rows, kept)
+    worth: int256[32] = consensus._worth(loadings, rows, kept, byzantine)
     weights: int256[32] = empty(int256[32])
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             weights[i] = min(UNIT, clip * UNIT // norms[i]) * UNIT // shared[i]
             outcome.weights[i] = convert(weights[i], uint256)
-            explained: int256 = (loadings[i] * loadings[i]) >> 32
-            worth: int256 = explained * explained
-            if has_public:
-                worth = (worth * news[i]) >> 32
+            paid: int256 = worth[i]
+            if width != 0:
+                paid = (paid * news[i]) >> 32
             length: int256 = min(UNIT, norms[i] * 2 * UNIT // clip)
-            outcome.contributions[i] = convert(worth * length // shared[i], uint256)
+            voices: int256 = (shared[i] * convert(isqrt(convert(shared[i], uint256) << 32), int256)) >> 32
+            outcome.contributions[i] = convert(paid * length // voices, uint256)
 
     at = 0
     across: int256 = 0                 # sum over pairs of <k_i u_i, k_j u_j>
@@ -248,8 +248,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
             later = unsafe_add(later, unsafe_mul(gram[at], weights[j]))
             at = unsafe_add(at, 1)
         across += weight * later
-        if has_public:
-            at = unsafe_add(at, PUBLIC_ROWS)
+        at = unsafe_add(at, width)
     if spread > 0 and across > 0:
         # each pair counts twice
         outcome.agreement = convert(across * 2 * UNIT // (spread * (seats - 1)), uint256)
@@ -262,8 +261,8 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
 @view
 def validate(params: Bytes[256], least: uint256, most: uint256, gas_limit: uint256) -> bool:
     """
-    @notice Whether params are sound for rounds of `least` to `most` rows and `evaluate` never needs more than `gas_limit`
-            for them. False rather than a revert for params that are malformed.
+    @notice Whether params are sound for rounds of `least` rows or more, with `most` rows of the matrix at the most, and `evaluate`
+            never needs more than `gas_limit` for them. False rather than a revert for params that are malformed.
     """
     if len(params) != PARAMS_SIZE:
         return False
@@ -288,7 +287,7 @@ def least_rows(params: Bytes[256]) -> uint256:
 @view
 def takes_public_rows(params: Bytes[256]) -> bool:
     """
-    @notice Always: rows that add nothing to them are not paid.
+    @notice Always: what adds nothing to them is not paid.
     """
     return True
 
@@ -306,8 +305,8 @@ def takes_reference(params: Bytes[256]) -> bool:
 @view
 def gas_for(rule: uint256, rows: uint256) -> uint256:
     """
-    @notice What `evaluate` never exceeds for so many rows, with public rows or without, with a reference or without, whatever is in
-            them and whatever the other terms.
+    @notice What `evaluate` never exceeds for so many rows of the matrix, public ones included, with a reference or without,
+            whatever is in them and whatever the other terms.
     """
     assert rule == CONSENSUS, "policy: malformed terms"
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
@@ -317,8 +316,8 @@ def gas_for(rule: uint256, rows: uint256) -> uint256:
 @internal
 @pure
 def _gas_for(rows: uint256) -> uint256:
-    # Measured for 17 numbers of rows and several f, and 3 % or more above it. The tests measure again.
-    return 80_000 + 16_000 * rows + 3_700 * rows * rows
+    # Measured for many numbers of rows, public and not, and several f, and 3 % or more above it. The tests measure again.
+    return 80_000 + 16_000 * rows + 3_850 * rows * rows
 
 
 @internal

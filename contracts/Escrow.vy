@@ -46,9 +46,9 @@ exports: (
 
 MAX_ROWS: constant(uint256) = 32       # seats, rows of a proof, bits of a mask
 PROOF_SIZE: constant(uint256) = 742 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
-VERDICT_SIZE: constant(uint256) = 72 * 32
+VERDICT_SIZE: constant(uint256) = 70 * 32
 # of IRoundVerifier.judge
-JUDGE: constant(bytes4) = 0xee439923
+JUDGE: constant(bytes4) = 0xfcdd9d42
 MAX_AGGREGATORS: constant(uint256) = 8
 MAX_ROUNDS: constant(uint256) = 64      # bits of the mask of settled rounds
 
@@ -57,7 +57,6 @@ struct Verdict:
     outcome: IPolicy.Outcome
     policy_failed: bool
     aggregate: uint256[2]              # commitment to it
-    steps: uint256[2]                  # commitment to the sum of all steps
 
 TERM_LIMITS: public(immutable(address))
 VERIFIER: public(immutable(address))
@@ -69,7 +68,7 @@ _lineup: address[MAX_AGGREGATORS]                # those that have accepted, by 
 sealing_keys: public(HashMap[address, bytes32])  # X25519, of aggregators and trainers; frozen when their party joins
 hashes: public(bytes32[MAX_ROWS])                # by seat: of the running round's commitment
 deliveries: public(bytes32)                      # running hash of the round's deliveries, each a seat and a commitment
-public_rows: public(bytes32)  # keccak(abi.encode(commitments to the last aggregate and to the sum of all steps)); 0 before the first
+public_rows: public(bytes32)                     # running hash of the commitments to all public rows so far
 _machine: uint256                                # a packed machine.Machine
 _legacy: uint256                                 # a packed legacy.Legacy
 # what settling reads of the terms, in fewer slots; set once, with them
@@ -115,6 +114,7 @@ def initialize(owner: address, terms: IEscrow.Terms):
     self.terms = terms
     self._pay = terms.round_reward | (terms.round_fee << 96)
     self._policy = keccak256(concat(convert(terms.policy, bytes20), terms.params))
+    self.public_rows = terms.first_row
     # in use from here on, so that no delivery pays for a fresh slot
     self.deliveries = self._policy
     self._leave(legacy.Legacy(rate=terms.rate, settled=0, pending=0, earner=0, rounding=0))
@@ -206,8 +206,8 @@ def settle(
            with it, and a part of the fee.
     @param order The seats in the order in which they delivered, a byte each, the first in the lowest. Five bits of each are
            read.
-    @param commitments What they delivered, in that order. Then the commitments to the last aggregate and to the sum of all steps,
-           if the terms have public rows and there has been an aggregate.
+    @param commitments What they delivered, in that order. Then, if the terms have public rows, that to the initial model, if they
+           name it, and those to all aggregates so far, the oldest first.
     @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the
            verifier's hints: an IRoundVerifier.Proof without its first word.
     @param claimed The commitment to the aggregate, to save gas; (0, 0) to have it formed.
@@ -223,9 +223,7 @@ def settle(
 
     # the rows are the updates that the round collected
     count: uint256 = machine._count(m.delivered)
-    known: bytes32 = self.public_rows if r.public_rows else empty(bytes32)
-    expected: uint256 = count if known == empty(bytes32) else count + 2
-    assert len(commitments) == expected, "escrow: wrong number of commitments"
+    assert len(commitments) >= count, "escrow: wrong number of commitments"
     digest: bytes32 = convert(m.round, bytes32)
     by_seat: uint256[2][MAX_ROWS] = empty(uint256[2][MAX_ROWS])
     for i: uint256 in range(count, bound=MAX_ROWS):
@@ -238,10 +236,11 @@ def settle(
     points: DynArray[uint256[2], MAX_ROWS] = []
     for seat: uint256 in seats:
         points.append(by_seat[seat])
-    if known != empty(bytes32):
-        points.append(commitments[count])
-        points.append(commitments[count + 1])
-        assert keccak256(abi_encode(commitments[count], commitments[count + 1])) == known, "escrow: wrong public rows"
+    digest = empty(bytes32)
+    for i: uint256 in range(count, len(commitments), bound=MAX_ROWS):
+        digest = keccak256(abi_encode(digest, commitments[i]))
+        points.append(commitments[i])
+    assert digest == self.public_rows, "escrow: wrong public rows"
 
     # the numbers are true of them, and what they mean
     policy_params: Bytes[288] = params
@@ -263,7 +262,6 @@ def settle(
             r.policy_gas,
             policy_params,
             legacy._rate(self._legacy),
-            r.public_rows,
             claimed,
             method_id=JUDGE,
         ),
@@ -309,9 +307,9 @@ def settle(
     left.earner = m.current
     left.rounding += rounding
     self._leave(left)
-    # the identity, if nothing is kept, has no direction: what anybody can replay is still the aggregate before
+    # the identity, if nothing is kept, has no direction that anybody could send again
     if r.public_rows and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0):
-        self.public_rows = keccak256(abi_encode(verdict.aggregate, verdict.steps))
+        self.public_rows = keccak256(abi_encode(digest, verdict.aggregate))
     log IEscrow.Settled(
         round=m.round,
         aggregator=msg.sender,

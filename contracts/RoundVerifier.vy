@@ -23,7 +23,6 @@ from modules import claims
 from modules import gram_protocol
 from modules import policies
 from modules import range_protocol
-from modules import steps
 
 implements: IRoundVerifier
 
@@ -92,9 +91,8 @@ def judge(
     policy_gas: uint256,
     params: Bytes[288],
     rate: uint256,
-    with_steps: bool,
     claimed: uint256[2],
-) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
+) -> (IPolicy.Outcome, bool, uint256[2]):
     """
     @notice See IRoundVerifier.
     @dev The policy is asked before the proofs are verified, so that a claimed aggregate takes part in the one check. It can't
@@ -117,10 +115,7 @@ def judge(
     else:
         both = claims._with_sum(both, outcome.weights, claimed, len(commitments))
     self._check(both, commitments)
-    sum: uint256[2] = [0, 0]
-    if with_steps:
-        sum = steps._after(rows, commitments, outcome.weights, aggregate)
-    return outcome, failed, aggregate, sum
+    return outcome, failed, aggregate
 
 
 @external
@@ -148,8 +143,7 @@ def _first(rows: uint256, commitments: DynArray[uint256[2], MAX_ROWS]) -> DynArr
     @notice Without those of public rows: their entries are not small, and need not be proved to be what they are.
     """
     first: DynArray[uint256[2], MAX_ROWS] = commitments
-    if len(first) > rows:
-        first.pop()
+    for _: uint256 in range(unsafe_sub(len(commitments), rows), bound=MAX_ROWS):
         first.pop()
     return first
 

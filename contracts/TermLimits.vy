@@ -14,7 +14,6 @@ from modules import rules
 implements: ITermLimits
 
 MAX_SEATS: constant(uint256) = 32      # rows of a proof, bits of a mask; public rows are rows of the proof too
-PUBLIC_ROWS: constant(uint256) = 2
 MAX_ROUNDS: constant(uint256) = 64     # bits of the mask of settled rounds
 MAX_AMOUNT: constant(uint256) = 2**96  # exclusive: products with contributions (< 2^155 in sum) fit 256 bits
 MIN_WINDOW: constant(uint256) = 10     # seconds: a development chain; clients refuse short ones on public chains
@@ -106,8 +105,9 @@ def _check_policy(t: IEscrow.Terms):
     # an aggregator with nothing but garbage must be able to give the round up, whatever the policy says
     assert t.max_excluded < t.min_rows, "terms: too many may be excluded"
     assert staticcall IPolicy(t.policy).validate(
-        t.params, t.min_rows - t.max_excluded, t.seats, t.policy_gas
+        t.params, t.min_rows - t.max_excluded, self._proof_rows(t), t.policy_gas
     ), "terms: policy refuses its params"
+    assert t.public_rows or t.first_row == empty(bytes32), "terms: first of no public rows"
     if t.public_rows:
         assert staticcall IPolicy(t.policy).takes_public_rows(t.params), "terms: policy takes no public rows"
     if t.reference:
@@ -118,6 +118,8 @@ def _check_policy(t: IEscrow.Terms):
 @pure
 def _proof_rows(t: IEscrow.Terms) -> uint256:
     """
-    @notice The most that a round's Gram matrix can have.
+    @notice The most that a round's Gram matrix can have: in the last round all aggregates before it are rows too.
     """
-    return t.seats + PUBLIC_ROWS if t.public_rows else t.seats
+    if not t.public_rows:
+        return t.seats
+    return t.seats + t.rounds - (1 if t.first_row == empty(bytes32) else 0)

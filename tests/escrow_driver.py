@@ -9,7 +9,6 @@ from typing import Any
 
 from eth_abi import encode
 from eth_utils import keccak
-from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
 
 from offchain.proving.encoding import Proof
 from offchain.proving.range_transcript import RangeProof
@@ -65,6 +64,7 @@ def default_terms(token: Any, policy: Any, aggregators: list[Any]) -> dict[str, 
         "params": b"params",
         "policy_gas": 1_000_000,
         "public_rows": False,
+        "first_row": bytes(32),
         "reference": False,
         "aggregators": [a.address for a in aggregators],
         "model": b"\x01" * 32,
@@ -304,17 +304,10 @@ class ProjectDriver:
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
     def public_points(self) -> list[tuple[int, int]]:
-        """The commitments to the last aggregate and to the sum of steps, as the events tell; none before the first."""
+        """The commitments to all aggregates so far that kept anything, oldest first, as the events tell."""
         head = self.chain.provider.get_block("latest").number
-        kept = [event for event in self.escrow.Settled.range(0, head + 1) if tuple(event.aggregate) != (0, 0)]
-        if not kept:
-            return []
-        steps = Z1
-        for event in kept:
-            x, y = event.aggregate
-            steps = add(steps, multiply((FQ(x), FQ(y), FQ(1)), 2**41 // sum(event.weights)))
-        x, y = (0, 0) if is_inf(steps) else normalize(steps)
-        return [tuple(kept[-1].aggregate), (int(x), int(y))]
+        aggregates = [tuple(event.aggregate) for event in self.escrow.Settled.range(0, head + 1)]
+        return [aggregate for aggregate in aggregates if aggregate != (0, 0)]
 
     def delivery_order(self) -> list[int]:
         """The seats in the order in which they delivered in the running round."""

@@ -304,18 +304,16 @@ class Market(Node):
         return keccak(encode_abi(types, values))
 
     def _public_rows(self) -> list[tuple[int, ...]]:
-        """The commitments to the last aggregate and to the sum of all steps: each weight in them is one."""
+        """The commitments to the aggregates so far: each weight in them is one."""
         logs = {person.address: 1 + i for i, person in enumerate(self.people)}
         sums = [ONE * sum(logs[member] for member in members) for members in self.model.aggregates]
-        scales = [2**41 // (ONE * len(members)) for members in self.model.aggregates]
-        steps = sum(scale * log for scale, log in zip(scales, sums, strict=True))
-        return [tuple(map(int, multiply(G1, log))) for log in (sums[-1], steps)]
+        return [tuple(map(int, multiply(G1, log))) for log in sums]
 
     def _settlement(self, excluded: frozenset[int], genuine: bool = True) -> tuple[Any, ...]:
         order = self.model.order
         rows = self.model.delivered - excluded
         commitments = [self.commitment_of(who) for who in self._members(order)]
-        if self.terms["public_rows"] and self.model.aggregates:
+        if self.terms["public_rows"]:
             commitments += self._public_rows()
         if not genuine:
             commitments = commitments[1:] + commitments[:1]

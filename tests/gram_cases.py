@@ -2,7 +2,7 @@
 
 gram.json has what a market makes, with its witness. gram_edges.json has what it never does and a verifier must accept
 all the same: a mask of zeros, entries of the Gram matrix at their bound, a commitment to nothing. In gram_public.json
-and public_rows.json the last two rows are public; one has all entries at their bounds.
+and public_rows.json the rows from `rows` on are public, one to 31 of them; two have all entries at their bounds.
 
 The transcript up to z is here too, so that a test can change a statement and still give the hint that fits.
 """
@@ -20,7 +20,6 @@ from py_ecc import bn128
 
 P = bn128.curve_order
 TAIL = 8
-PUBLIC_ROWS = 2
 DOMAIN = keccak(b"meed/gram-proof/1")
 
 POINTS = ("mask", "t", "h", "r", "w", "l")
@@ -43,12 +42,12 @@ class GramCase:
     gram: list[int]
     proof: dict[str, Any]
     hint: int
-    public: bool = False  # the last two rows are
+    public: int = 0  # so many of the last rows are
 
     @property
     def rows(self) -> int:
         """Without the public ones."""
-        return len(self.commitments) - PUBLIC_ROWS * self.public
+        return len(self.commitments) - self.public
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -62,8 +61,8 @@ class GramCase:
         if j < self.rows:
             return 1 - 2**80, 2**80 - 1
         if i < self.rows:
-            return 1 - 2**117, 2**117 - 1
-        return (0 if i == j else 1 - 2**154), 2**154 - 1
+            return 1 - 2**96, 2**96 - 1
+        return (0 if i == j else 1 - 2**133), 2**133 - 1
 
     def with_proof(self, **fields: Any) -> GramCase:
         return replace(self, proof=self.proof | fields)
@@ -88,7 +87,7 @@ def load_public_cases() -> list[GramCase]:
     vectors = json.loads((folder / "public_rows.json").read_text())
     rounds = [case_of(vector, vector["gram_proof"]) for vector in vectors["rounds"]]
     alone = [*vectors["gram"], *json.loads((folder / "gram_public.json").read_text())["cases"]]
-    return [replace(case, public=True) for case in [*rounds, *map(_case, alone)]]
+    return [*rounds, *map(_case, alone)]
 
 
 def case_named(name: str) -> GramCase:
@@ -139,6 +138,7 @@ def case_of(vector: dict[str, Any], proof: dict[str, Any]) -> GramCase:
         gram=[int(entry) for entry in vector["gram"]],
         proof=values | {"cross": list(values["cross"])},
         hint=0,
+        public=len(vector["commitments"]) - vector.get("rows", len(vector["commitments"])),
     )
     return replace(case, hint=int(vector["hint"], 0)) if "hint" in vector else case.with_right_hint()
 

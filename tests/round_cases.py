@@ -3,7 +3,7 @@
 `cases` verify. Of each pair in `rejected` one proof shows something false, or the two are wrong in ways that would
 cancel if their claims were simply added. `strangers` have one Gram proof, and range proofs that verify: the first of
 the same statement, each of the others of one that differs by what it is called after. public_rows.json has rounds with
-public rows, which the range proof isn't about.
+one to 31 public rows, which the range proof isn't about.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def load_cases() -> list[RoundCase]:
 
 def load_public_cases() -> list[RoundCase]:
     """Those with public rows."""
-    return [_public_case(vector) for vector in _load("public_rows.json")["rounds"]]
+    return [_case(vector) for vector in _load("public_rows.json")["rounds"]]
 
 
 def load_rejected() -> list[RoundCase]:
@@ -79,14 +79,6 @@ def _load(name: str = "round.json") -> dict[str, Any]:
 
 
 def _case(vector: dict[str, Any]) -> RoundCase:
-    return RoundCase(
-        gram_cases.case_of(vector, vector["gram_proof"]), range_cases.case_of(vector, vector["range_proof"])
-    )
-
-
-def _public_case(vector: dict[str, Any]) -> RoundCase:
-    rows = vector | {"commitments": vector["commitments"][: -gram_cases.PUBLIC_ROWS]}
-    return RoundCase(
-        replace(gram_cases.case_of(vector, vector["gram_proof"]), public=True),
-        range_cases.case_of(rows, vector["range_proof"]),
-    )
+    gram = gram_cases.case_of(vector, vector["gram_proof"])
+    rows = vector | {"commitments": vector["commitments"][: gram.rows]}
+    return RoundCase(gram, range_cases.case_of(rows, vector["range_proof"]))

@@ -51,6 +51,6 @@ def prove(
     names = vars(proved.gram), vars(proved.range)
     gram_hint, range_hint = proved.hints
     return RoundCase(
-        GramCase("proved", *shared, commitments, list(statement.gram), names[0], gram_hint, bool(public)),
+        GramCase("proved", *shared, commitments, list(statement.gram), names[0], gram_hint, len(public)),
         RangeCase("proved", *shared, BITS, commitments[: len(rows)], names[1], range_hint),
     )

@@ -6,7 +6,6 @@ from ..interfaces import IPolicy
 from ..interfaces import IRoundVerifier
 from ..modules import bn254
 from ..modules import policies
-from ..modules import steps
 
 implements: IRoundVerifier
 
@@ -66,19 +65,15 @@ def judge(
     policy_gas: uint256,
     params: Bytes[288],
     rate: uint256,
-    with_steps: bool,
     claimed: uint256[2],
-) -> (IPolicy.Outcome, bool, uint256[2], uint256[2]):
+) -> (IPolicy.Outcome, bool, uint256[2]):
     self._check(context, dimension, bits, rows, commitments, proof.gram, proof.gram_proof, proof.range_proof, proof.hints)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
     outcome, failed = policies._ask(policy, policy_gas, params, rows, proof.gram, rate)
     aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
     assert (claimed[0] == 0 and claimed[1] == 0) or (claimed[0] == aggregate[0] and claimed[1] == aggregate[1]), "mock: wrong aggregate"
-    sum: uint256[2] = [0, 0]
-    if with_steps:
-        sum = steps._after(rows, commitments, outcome.weights, aggregate)
-    return outcome, failed, aggregate, sum
+    return outcome, failed, aggregate
 
 
 @internal

@@ -11,10 +11,14 @@ from . import lanes
 UNIT: constant(int256) = 2**32         # 1.0
 MAX_ROWS: constant(uint256) = 32
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
+MAX_COORDINATES: constant(uint256) = 256  # of n rows in the span of w public ones, n + w at most 32
 LOADING_CAP: constant(int256) = 99 * UNIT // 100  # keeps the part that is error, and what is divided by it, away from 0
+CHANCE: constant(int256) = 2 * UNIT // 9  # what errors of honest rows are correlated by
+MOST_WORTH: constant(int256) = 3       # times the (f+1)-th largest
+LEAST_NEW: constant(int256) = UNIT * UNIT // 2**16  # part of a public row's square that those before it leave: below it it's none of its own
 LEAST_EXPLAINED: constant(int256) = 20  # rho_0^2 of a reference is at least 1 / 20
 REFINEMENTS: constant(uint256) = 2
-NEWS_MARGIN: constant(int256) = 3      # rows with a third of the median row's news, or more, lose nothing
+NEWS_MARGIN: constant(int256) = 4      # rows with a quarter of the typical row's news, or more, lose nothing
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 
@@ -24,15 +28,45 @@ def _median(values: int256[32], rows: uint256, kept: uint256) -> int256:
     """
     @notice The lower median of the kept rows' values, which are 0 to 2^250.
     """
-    keys: uint256[8][4] = lanes.NO_KEYS
+    return self._ranked(values, rows, kept, unsafe_add(self._count(kept), 1) >> 1)
+
+
+@internal
+@pure
+def _typical_value(values: int256[32], rows: uint256, kept: uint256, byzantine: uint256) -> int256:
+    """
+    @notice The lower median of those of the kept rows' values that `byzantine` low ones can't pull down.
+    """
+    count: uint256 = self._count(kept)
+    return self._ranked(values, rows, kept, min(count, unsafe_add(unsafe_add(count, 1), byzantine) >> 1))
+
+
+@internal
+@pure
+def _count(kept: uint256) -> uint256:
     count: uint256 = 0
+    mask: uint256 = kept
+    for _: uint256 in range(MAX_ROWS):
+        if mask == 0:
+            break
+        mask &= unsafe_sub(mask, 1)
+        count = unsafe_add(count, 1)
+    return count
+
+
+@internal
+@pure
+def _ranked(values: int256[32], rows: uint256, kept: uint256, place: uint256) -> int256:
+    """
+    @notice The kept rows' value at a place in rising order, from 1.
+    """
+    keys: uint256[8][4] = lanes.NO_KEYS
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             keys[i >> 3][i & 7] = (convert(values[i], uint256) << 5) | (31 - i)
-            count += 1
     below: uint256 = 0
     largest: uint256 = 0
-    below, largest = lanes._discard(keys, rows, (count + 1) // 2)
+    below, largest = lanes._discard(keys, rows, place)
     return convert(largest >> 5, int256)
 
 
@@ -111,11 +145,12 @@ def _fit(
 ) -> (int256[32], int256[32]):
     """
     @notice Of the kept rows, from the cosines of pairs of them and first loadings: the loadings rho_i, 0 to LOADING_CAP, and
-            what is shared D_i, at least ONE: one plus the excess of the row's correlations of errors over the median row's.
+            what is shared D_i, at least ONE: one plus the excess of the row's correlations of errors, of what chance does not
+            explain of them, over the median row's.
     @dev A row that isn't kept has cosines 0 and loading 0, so that it changes no sum and needs no test.
     """
     loadings: int256[32] = first
-    related: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # r_ij, 0 to ONE
+    related: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # s_ij, 0 to ONE
     shared: int256[32] = empty(int256[32])
     for refinement: uint256 in range(REFINEMENTS + 1):
         errors: int256[32] = empty(int256[32])
@@ -129,7 +164,8 @@ def _fit(
             total: int256 = totals[i]
             for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
                 excess: int256 = max(0, unsafe_sub(unsafe_mul(pairs[pair], UNIT), unsafe_mul(loading, loadings[j])))
-                alike: int256 = min(UNIT, unsafe_div(unsafe_mul(excess, UNIT), unsafe_mul(error, errors[j])))
+                alike: int256 = unsafe_div(unsafe_mul(excess, UNIT), unsafe_mul(error, errors[j]))
+                alike = min(UNIT, unsafe_div(unsafe_mul(9, max(0, unsafe_sub(alike, CHANCE))), 7))
                 related[pair] = alike
                 total = unsafe_add(total, alike)
                 totals[j] = unsafe_add(totals[j], alike)
@@ -141,7 +177,7 @@ def _fit(
         if refinement == refinements:
             break
 
-        # least squares: rho_i = sum_j W_ij cos_ij rho_j / sum_j W_ij rho_j^2, W_ij = (1 - r_ij) / D_j
+        # least squares: rho_i = sum_j W_ij cos_ij rho_j / sum_j W_ij rho_j^2, W_ij = (1 - s_ij) / D_j
         sums: int256[32] = empty(int256[32])  # above the line times 2^128, plus below the line
         pair = 0
         for i: uint256 in range(rows, bound=MAX_ROWS):
@@ -168,55 +204,139 @@ def _fit(
 
 @internal
 @pure
+def _worth(loadings: int256[32], rows: uint256, kept: uint256, byzantine: uint256) -> int256[32]:
+    """
+    @notice Of the kept rows rho_i^4, 2^64 = 1.0, at most MOST_WORTH times the (byzantine + 1)-th largest: an honest row's, or less.
+    """
+    worth: int256[32] = empty(int256[32])
+    short: int256[32] = empty(int256[32])  # of 2^64, so that the largest come first
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        if (kept >> i) & 1 == 1:
+            explained: int256 = (loadings[i] * loadings[i]) >> 32
+            worth[i] = explained * explained
+        short[i] = 2**64 - worth[i]
+    place: uint256 = min(self._count(kept), unsafe_add(byzantine, 1))
+    most: int256 = MOST_WORTH * (2**64 - self._ranked(short, rows, kept, place))
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        worth[i] = min(worth[i], most)
+    return worth
+
+
+@internal
+@pure
+def _coordinates(
+    between: int256[MAX_PAIRS], cosines_along: int256[MAX_COORDINATES], width: uint256, rows: uint256
+) -> int256[MAX_COORDINATES]:
+    """
+    @notice Of unit rows along each public row without what those before it have of it (Gram-Schmidt), `width` a row.
+    @param between Cosines of each public row with those before it, 0 + 1 + 2 + ...
+    @param cosines_along Cosines of each row with the public rows.
+    """
+    base: int256[MAX_PAIRS] = between
+    own: int256[32] = empty(int256[32])  # what those before it leave of a public row; 0: nothing of its own
+    first: uint256 = 0
+    for m: uint256 in range(width, bound=MAX_ROWS):
+        left: int256 = UNIT * UNIT
+        start: uint256 = 0
+        for k: uint256 in range(m, bound=MAX_ROWS):
+            part: int256 = 0
+            if own[k] != 0:
+                part = unsafe_mul(base[unsafe_add(first, k)], UNIT)
+                for l: uint256 in range(k, bound=MAX_ROWS):
+                    part = unsafe_sub(part, unsafe_mul(base[unsafe_add(first, l)], base[unsafe_add(start, l)]))
+                part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
+            base[unsafe_add(first, k)] = part
+            left = unsafe_sub(left, unsafe_mul(part, part))
+            start = unsafe_add(start, k)
+        if left >= LEAST_NEW:
+            own[m] = convert(isqrt(convert(left, uint256)), int256)
+        first = unsafe_add(first, m)
+    coordinates: int256[MAX_COORDINATES] = cosines_along
+    first = 0
+    for _: uint256 in range(rows, bound=MAX_ROWS):
+        start: uint256 = 0
+        for k: uint256 in range(width, bound=MAX_ROWS):
+            part: int256 = 0
+            if own[k] != 0:
+                part = unsafe_mul(coordinates[unsafe_add(first, k)], UNIT)
+                for l: uint256 in range(k, bound=MAX_ROWS):
+                    part = unsafe_sub(part, unsafe_mul(coordinates[unsafe_add(first, l)], base[unsafe_add(start, l)]))
+                part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
+            coordinates[unsafe_add(first, k)] = part
+            start = unsafe_add(start, k)
+        first = unsafe_add(first, width)
+    return coordinates
+
+
+@internal
+@pure
 def _news(
-    pairs: int256[MAX_PAIRS], along: int256[2][32], rows: uint256, live: uint256, kept: uint256, byzantine: uint256
+    pairs: int256[MAX_PAIRS],
+    coordinates: int256[MAX_COORDINATES],
+    width: uint256,
+    rows: uint256,
+    live: uint256,
+    kept: uint256,
+    byzantine: uint256,
 ) -> int256[32]:
     """
-    @notice Of the kept rows, 0 to ONE: how much what the public rows leave of a row's cosines differs from partner to partner,
-            the `byzantine` partners that differ most left out, beside the median row's.
+    @notice Of the kept rows, 0 to ONE: how much what the public rows leave of a row's cosines is, and how much it differs from
+            partner to partner, the `byzantine` partners left out that it has most in common with, beside the typical row's.
     @param pairs Cosines of all live rows.
-    @param along Coordinates of the unit rows in the span of the public rows.
+    @param coordinates Of the unit rows in the span of the public rows, `width` a row.
     """
-    left: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])
-    means: int256[32] = empty(int256[32])
+    lengths: int256[32] = empty(int256[32])  # of what is left of a unit row
+    at: uint256 = 0
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        left: int256 = UNIT * UNIT
+        for _: uint256 in range(width, bound=MAX_ROWS):
+            x: int256 = coordinates[at]
+            left = unsafe_sub(left, unsafe_mul(x, x))
+            at = unsafe_add(at, 1)
+        lengths[i] = convert(isqrt(convert(max(0, left), uint256)), int256)
+    usual: int256 = max(1, self._typical_value(lengths, rows, kept, byzantine))
+
+    # y_ij, as a sum and a sum of squares for each row, and by size for leaving out the largest
+    sums: int256[32] = empty(int256[32])
+    squares: int256[32] = empty(int256[32])
+    cells: uint256[lanes.WORDS] = empty(uint256[lanes.WORDS])
     others: int256 = -1
     pair: uint256 = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
         is_live: bool = (live >> i) & 1 == 1
         if is_live:
             others += 1
-        x: int256[2] = along[i]
+        scale: int256 = max(usual, lengths[i])
+        first: uint256 = unsafe_mul(i, width)
+        at = unsafe_add(first, width)
+        slot: uint256 = unsafe_mul(i // cosines.PER_WORD, lanes.STEP)
+        offset: uint256 = unsafe_mul(i % cosines.PER_WORD, 40)
         for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
+            left: int256 = unsafe_mul(pairs[pair], UNIT)
+            own: uint256 = first
+            for _: uint256 in range(width, bound=MAX_ROWS):
+                left = unsafe_sub(left, unsafe_mul(coordinates[own], coordinates[at]))
+                own = unsafe_add(own, 1)
+                at = unsafe_add(at, 1)
             if is_live and (live >> j) & 1 == 1:
-                y: int256[2] = along[j]
-                known: int256 = unsafe_add(unsafe_mul(x[0], y[0]), unsafe_mul(x[1], y[1])) >> 32
-                rest: int256 = unsafe_sub(pairs[pair], known)
-                left[pair] = rest
-                means[i] = unsafe_add(means[i], rest)
-                means[j] = unsafe_add(means[j], rest)
-            pair = unsafe_add(pair, 1)
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        means[i] = means[i] // others
-
-    variety: int256[32] = empty(int256[32])
-    cells: uint256[lanes.WORDS] = empty(uint256[lanes.WORDS])  # how far each pair is from its rows' means
-    pair = 0
-    for i: uint256 in range(rows, bound=MAX_ROWS):
-        for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
-            if (live >> i) & (live >> j) & 1 == 1:
-                rest: int256 = left[pair]
-                from_i: int256 = abs(unsafe_sub(rest, means[i]))
-                from_j: int256 = abs(unsafe_sub(rest, means[j]))
-                variety[i] = unsafe_add(variety[i], unsafe_mul(from_i, from_i))
-                variety[j] = unsafe_add(variety[j], unsafe_mul(from_j, from_j))
-                cells[unsafe_add(unsafe_mul(i // cosines.PER_WORD, lanes.STEP), j)] |= (
-                    convert(from_i, uint256) << unsafe_mul(i % cosines.PER_WORD, 40)
-                )
+                common: int256 = unsafe_div(unsafe_mul(left, UNIT), unsafe_mul(scale, max(usual, lengths[j])))
+                common = max(-UNIT, min(UNIT, common))
+                square: int256 = unsafe_mul(common, common)
+                sums[i] = unsafe_add(sums[i], common)
+                sums[j] = unsafe_add(sums[j], common)
+                squares[i] = unsafe_add(squares[i], square)
+                squares[j] = unsafe_add(squares[j], square)
+                # of two of the same size the negative one is larger
+                cell: uint256 = convert(abs(common), uint256) << 1
+                if common < 0:
+                    cell |= 1
+                cells[unsafe_add(slot, j)] |= cell << offset
                 cells[unsafe_add(unsafe_mul(j // cosines.PER_WORD, lanes.STEP), i)] |= (
-                    convert(from_j, uint256) << unsafe_mul(j % cosines.PER_WORD, 40)
+                    cell << unsafe_mul(j % cosines.PER_WORD, 40)
                 )
             pair = unsafe_add(pair, 1)
     if byzantine != 0:
+        others -= convert(byzantine, int256)
         for b: uint256 in range((rows + ROWS_PER_SORT - 1) // ROWS_PER_SORT, bound=3):
             order: uint256[2][32] = lanes._largest(
                 cells, b * 2 * lanes.STEP, rows, byzantine, 40, cosines.GUARDS, 1, 0
@@ -226,14 +346,22 @@ def _news(
                     i: uint256 = b * ROWS_PER_SORT + half * cosines.PER_WORD + l
                     if i < rows:
                         for t: uint256 in range(byzantine, bound=MAX_ROWS):
-                            far: int256 = convert((order[t][half] >> unsafe_mul(40, l)) & cosines.LANE, int256)
-                            variety[i] = unsafe_sub(variety[i], unsafe_mul(far, far))
+                            cell: uint256 = (order[t][half] >> unsafe_mul(40, l)) & cosines.LANE
+                            common: int256 = convert(cell >> 1, int256)
+                            squares[i] = unsafe_sub(squares[i], unsafe_mul(common, common))
+                            sums[i] = unsafe_sub(sums[i], -common if cell & 1 == 1 else common)
 
-    typical: int256 = self._median(variety, rows, kept)
+    # sum (y - 3/4 mean)^2
+    variety: int256[32] = empty(int256[32])
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        if (kept >> i) & 1 == 1:
+            variety[i] = squares[i] - 15 * sums[i] * sums[i] // (16 * others)
+    usual = self._typical_value(variety, rows, kept, byzantine)
     news: int256[32] = empty(int256[32])
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             # rows that are all alike say nothing of each other
-            part: int256 = UNIT if typical == 0 else min(UNIT, NEWS_MARGIN * variety[i] * UNIT // typical)
-            news[i] = (part * part) >> 32
+            part: int256 = UNIT if usual == 0 else min(UNIT, NEWS_MARGIN * variety[i] * UNIT // usual)
+            square: int256 = (part * part) >> 32
+            news[i] = (((square * square) >> 32) * square) >> 32
     return news

@@ -5,7 +5,7 @@
         of the first `dimension` entries of each vector v, committed as sum_k v_k [tau^k]_1. The protocol, with the reasons
         for each step, is in docs/protocol.md.
 
-        There are `rows` vectors and perhaps two more, public rows: their products may be larger.
+        There are `rows` vectors and perhaps more, public rows: their products may be larger.
 @dev    Arithmetic modulo P is unchecked on purpose. Reduced values are below P, and 2^256 > 5 P: so up to five of them can be
         summed, and x + P - y is positive, before the next `uint256_mulmod` reduces.
 
@@ -15,14 +15,12 @@
 from ..interfaces import IRoundVerifier
 from . import bn254
 from . import claims
-from . import steps
 
 MAX_ROWS: constant(uint256) = claims.MAX_ROWS                # 2^128 GRAM_MAX MAX_ROWS has to stay far below P
 MAX_ENTRIES: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 GRAM_MAX: constant(uint256) = 2**80 - 1                      # an entry is the same number in Z and modulo P
-PUBLIC_ROWS: constant(uint256) = steps.PUBLIC_ROWS
-PUBLIC_MAX: constant(uint256) = 2**117 - 1                   # a public row has entries of 62 bits: its product with another row
-PUBLIC_NORM_MAX: constant(uint256) = 2**154 - 1              # and with a public row
+PUBLIC_MAX: constant(uint256) = 2**96 - 1                    # a public row has entries of 52 bits: its product with another row
+PUBLIC_NORM_MAX: constant(uint256) = 2**133 - 1              # and with a public row
 P: constant(uint256) = bn254.P
 
 
@@ -53,8 +51,7 @@ def _reduce(
          to be checked to be on the curve. See IRoundVerifier for the arguments.
     """
     n: uint256 = len(commitments)
-    has_public_rows: bool = n == unsafe_add(rows, PUBLIC_ROWS)
-    assert n == rows or has_public_rows, "gram: wrong lengths"
+    assert rows <= n, "gram: wrong lengths"
     assert 2 * len(gram) == n * (n + 1) and len(proof.cross) == n, "gram: wrong lengths"
     assert claims._is_sound(n, dimension, srs_size), "gram: dimension out of bounds"
     assert (
@@ -83,52 +80,43 @@ def _reduce(
     norm: uint256 = proof.mask_norm
     alphas: DynArray[uint256, MAX_ROWS] = []
     k: uint256 = len(gram)
-    alpha_s: uint256 = 0               # of the first public row, and of the second
-    alpha_m: uint256 = 0
-    if has_public_rows:
-        last: uint256 = unsafe_add(rows, 1)
-        assert proof.cross[rows] < P and proof.cross[last] < P, "gram: scalar not canonical"
-        k = unsafe_sub(k, 3)
-        s_s: uint256 = convert(convert(gram[k], bytes32), uint256)
-        s_m: uint256 = convert(convert(gram[unsafe_add(k, 1)], bytes32), uint256)
-        m_m: uint256 = convert(convert(gram[unsafe_add(k, 2)], bytes32), uint256)
-        assert s_s <= PUBLIC_NORM_MAX and m_m <= PUBLIC_NORM_MAX, "gram: entry out of bounds"
-        assert unsafe_add(s_m, PUBLIC_NORM_MAX) <= 2 * PUBLIC_NORM_MAX, "gram: entry out of bounds"
-        alpha_s = convert(keccak256(abi_encode(state, rows)), uint256) >> 128
-        alpha_m = convert(keccak256(abi_encode(state, last)), uint256) >> 128
-        claim.weights[rows] = alpha_s
-        claim.weights[last] = alpha_m
-        # P more makes a negative product positive
-        norm = unsafe_add(uint256_mulmod(alpha_s, s_s, P), uint256_mulmod(unsafe_mul(2, alpha_m), unsafe_add(s_m, P), P))
-        norm = uint256_mulmod(alpha_s, unsafe_add(unsafe_mul(2, proof.cross[rows]), norm), P)
-        m_m = unsafe_add(unsafe_mul(2, proof.cross[last]), uint256_mulmod(alpha_m, m_m, P))
-        norm = unsafe_add(unsafe_add(proof.mask_norm, norm), uint256_mulmod(alpha_m, m_m, P))
-    i: uint256 = rows
-    for _: uint256 in range(rows, bound=MAX_ROWS):
+    i: uint256 = n
+    for _: uint256 in range(n, bound=MAX_ROWS):
         i = unsafe_sub(i, 1)
         cross: uint256 = proof.cross[i]
         assert cross < P, "gram: scalar not canonical"
         alpha: uint256 = convert(keccak256(abi_encode(state, i)), uint256) >> 128
-        alphas.append(alpha)
         claim.weights[i] = alpha
-
-        # Signed, in two's complement. A product stays below 2^208 in absolute value, those with the public rows below 2^245,
-        # and the sum of all below 2^247: so the number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is
-        # positive and below 2^256.
         total: uint256 = 0
         entry: uint256 = 0
-        if has_public_rows:
-            k = unsafe_sub(k, 2)
-            entry = convert(convert(gram[unsafe_add(k, 1)], bytes32), uint256)
-            assert unsafe_add(entry, PUBLIC_MAX) <= 2 * PUBLIC_MAX, "gram: entry out of bounds"
-            total = unsafe_mul(alpha_m, entry)
-            entry = convert(convert(gram[k], bytes32), uint256)
-            assert unsafe_add(entry, PUBLIC_MAX) <= 2 * PUBLIC_MAX, "gram: entry out of bounds"
-            total = unsafe_add(total, unsafe_mul(alpha_s, entry))
-        for other: uint256 in alphas:
+        if i >= rows:
+            # P more makes a negative product positive
+            for other: uint256 in alphas:
+                k = unsafe_sub(k, 1)
+                entry = convert(convert(gram[k], bytes32), uint256)
+                assert unsafe_add(entry, PUBLIC_NORM_MAX) <= 2 * PUBLIC_NORM_MAX, "gram: entry out of bounds"
+                total = uint256_addmod(total, uint256_mulmod(other, unsafe_add(entry, P), P), P)
             k = unsafe_sub(k, 1)
             entry = convert(convert(gram[k], bytes32), uint256)
-            assert unsafe_add(entry, GRAM_MAX) <= 2 * GRAM_MAX, "gram: entry out of bounds"
+            assert entry <= PUBLIC_NORM_MAX, "gram: entry out of bounds"
+            alphas.append(alpha)
+            total = unsafe_add(unsafe_mul(2, unsafe_add(cross, total)), uint256_mulmod(alpha, entry, P))
+            norm = uint256_addmod(norm, uint256_mulmod(alpha, total, P), P)
+            continue
+
+        # Signed, in two's complement. A product stays below 2^208 in absolute value, those with public rows below 2^224, and the
+        # sum of all below 2^229: so the number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is positive
+        # and below 2^256.
+        alphas.append(alpha)
+        bound: uint256 = PUBLIC_MAX
+        left: uint256 = unsafe_sub(n, rows)  # of public rows, whose challenges come first
+        for other: uint256 in alphas:
+            if left == 0:
+                bound = GRAM_MAX
+            left = unsafe_sub(left, 1)
+            k = unsafe_sub(k, 1)
+            entry = convert(convert(gram[k], bytes32), uint256)
+            assert unsafe_add(entry, bound) <= unsafe_mul(2, bound), "gram: entry out of bounds"
             total = unsafe_add(total, unsafe_mul(other, entry))
         # the entry that came last is G_ii: it counts once
         total = unsafe_sub(unsafe_mul(2, unsafe_add(cross, total)), unsafe_mul(alpha, entry))

@@ -12,7 +12,6 @@ An attacking party holds the first seats (`attacked_shares`).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,17 +20,18 @@ import numpy.typing as npt
 
 from offchain.experiments.rules import RoundView, Rule
 from offchain.proving.gram import gram_matrix
-from offchain.scoring.aggregate import STEP
+from offchain.proving.kernels.fold import exact_products, join_digits, signed_digits
 from offchain.simulation.attacks.attack import Attack, Knowledge
 from offchain.simulation.attacks.sybil import split_shards
 from offchain.training.batched import evaluate_many, train_many
 from offchain.training.local import initial_model
-from offchain.training.quantise import choose_quantum, dequantise, quantise
+from offchain.training.quantise import choose_quantum, dequantise, in_quanta, quantise
 from offchain.training.task import Dataset, Samples, Task
 
 __all__ = ["Party", "Played", "Setup", "attacked_shares", "play", "retrain"]
 
 Floats = npt.NDArray[np.float64]
+Digits = npt.NDArray[np.int16]  # [4, d]: a public row, as `signed_digits` has it
 
 OWNER_SEED = 500  # the owner's batches are not a trainer's
 _TOGETHER = 512  # models that train at once
@@ -119,8 +119,7 @@ def play(
     residuals = np.zeros((n, model.size))
     own_residual = np.zeros(model.size)
     past: list[Floats] = []
-    last: list[int] = []  # the last aggregate
-    steps: list[int] = [0] * model.size  # the sum of all, each as a step of the model
+    public: list[Digits] = []  # the initial model in quanta, then every aggregate that kept anything
     quantum = 0
     decayed = 1.0
     pay = np.zeros(n)
@@ -129,25 +128,26 @@ def play(
         updates = setup.train(np.repeat(model[None], n, axis=0), shares, range(n), seed, round_, decayed)
         if not quantum:
             quantum = choose_quantum(updates[-1:], setup.bits or 16)  # an honest trainer's pilot
+            public.append(signed_digits(in_quanta(model, quantum)))
         if party:
             updates = _attacked(party, updates, model, past, round_, quantum, random)
         values = np.empty(updates.shape, dtype=np.int16)
         for i in range(n):
             quantised = quantise(updates[i], residuals[i], quantum, setup.bits or 16)
             values[i], residuals[i] = quantised.values, quantised.residual
-        public = [last, steps] if last else []
         reference = None
         if root is not None:
             own = setup.train(model[None], [root], [0], seed + OWNER_SEED, round_, decayed)
             quantised = quantise(own[0], own_residual, quantum, setup.bits or 16)
             own_residual = quantised.residual
-            judge = [int(x) for x in quantised.values]
-            reference = [_dot(judge, other) for other in (judge, *values.tolist(), *public)]
+            judge = quantised.values[None]
+            reference = [int(x) for x in exact_products(judge, np.vstack([judge, values]))[0]]
+            reference += [join_digits(exact_products(judge, row)[0]) for row in public]
         seen = np.stack([dequantise(row, quantum) for row in values]) if setup.bits else updates
         view = RoundView(
             updates=seen,
             gram=gram_matrix(values),
-            public=_products(values, public) if public else None,
+            public=_products(values, public),
             reference=reference,
             sizes=[len(share) for share in shares],
             stakes=list(stakes),
@@ -161,9 +161,8 @@ def play(
         step = np.zeros_like(model)
         if decision.total > 0:
             step = decision.weights @ seen / decision.total
-            last = [int(x) for x in decision.weights @ values.astype(np.float64)]  # float64 holds them exactly
-            scale = int(STEP // decision.total)  # `step_scale`, also where weights are fractions
-            steps = [s + scale * x for s, x in zip(steps, last, strict=True)]
+            aggregate = decision.weights @ values.astype(np.float64)  # float64 holds a policy's exactly
+            public.append(signed_digits(aggregate.astype(np.int64)))
         past.append(step)
         model = model + step
         accuracies.append(setup.accuracy(model))
@@ -197,15 +196,13 @@ def _attacked(
     return np.vstack([party.attack.updates(know), updates[k:]])
 
 
-def _products(values: npt.NDArray[np.int16], public: Sequence[list[int]]) -> list[list[int]]:
+def _products(values: npt.NDArray[np.int16], public: Sequence[Digits]) -> list[list[int]]:
     """The products of each row, then of each public row from itself on, with the public rows, exactly."""
-    rows = [[int(x) for x in row] for row in values]
-    products = [[_dot(row, other) for other in public] for row in rows]
-    return products + [[_dot(row, other) for other in public[k:]] for k, row in enumerate(public)]
-
-
-def _dot(a: list[int], b: list[int]) -> int:
-    return sum(map(operator.mul, a, b))
+    beside = [exact_products(values, row) for row in public]
+    return [
+        *([join_digits(column[i]) for column in beside] for i in range(len(values))),
+        *([join_digits(exact_products(row, other)) for other in public[k:]] for k, row in enumerate(public)),
+    ]
 
 
 def retrain(setup: Setup, shares: Sequence[Samples], seed: int) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from offchain.experiments.experiment import Experiment, Results, Table, setup, where
+from offchain.experiments.experiment import Experiment, Results, Table, pairs, setup, where
 from offchain.experiments.fairness import holder
 from offchain.experiments.federation import attacked_shares, play, retrain
 from offchain.experiments.rules import rule
@@ -128,11 +128,9 @@ def _of(results: Results, setting: str, root: int) -> list[dict[str, Any]]:
 
 
 def _told(results: Results, attack: str, k: int, name: str) -> str:
-    pairs = list(
-        zip(where(results, attack=None, rule=name), where(results, attack=attack, hostile=k, rule=name), strict=True)
-    )
-    points = interval([100 * (a["accuracy"] - b["accuracy"]) for a, b in pairs])
-    pay = interval([sum(b["pay"][:k]) / max(1e-9, sum(a["pay"][:k])) for a, b in pairs])
+    both = pairs(results, {"attack": None, "rule": name, "hostile": 0}, {"attack": attack, "hostile": k, "rule": name})
+    points = interval([100 * (a["accuracy"] - b["accuracy"]) for a, b in both])
+    pay = interval([sum(b["pay"][:k]) / max(1e-9, sum(a["pay"][:k])) for a, b in both])
     return f"{points.median:.1f}, {100 * pay.median:.0f} %"
 
 
@@ -148,5 +146,5 @@ def _figure(results: Results, figure: Figure) -> None:
 
 
 REFERENCE = Experiment(
-    "reference", "What does a reference of the owner's change?", _cells, _measure, _tables, _figure, seeds=5
+    "reference", "What does a reference of the owner's change?", _cells, _measure, _tables, _figure, seeds=10
 )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from offchain.experiments.experiment import Experiment, Results, Table, setup, where
+from offchain.experiments.experiment import Experiment, Results, Table, pairs, setup, where
 from offchain.experiments.federation import Played, Setup, attacked_shares, play
 from offchain.experiments.rules import POLICIES, rule
 from offchain.experiments.runner import Cell
@@ -70,20 +70,16 @@ def _opened(project: Setup, played: Played) -> float:
 
 def _lost(results: Results, attack: str, k: int, name: str) -> list[float]:
     """Points of accuracy that an attack costs, one a seed."""
-    honest = where(results, rule=name, hostile=0)
-    return [
-        100 * (a["accuracy"] - b["accuracy"])
-        for a, b in zip(honest, where(results, rule=name, attack=attack, hostile=k), strict=True)
-    ]
+    return [100 * (a["accuracy"] - b["accuracy"]) for a, b in _beside_honest(results, attack, k, name)]
 
 
 def _profit(results: Results, attack: str, k: int, name: str) -> list[float]:
     """The party's pay less what the same seats earn honestly, in parts of the latter."""
-    honest = where(results, rule=name, hostile=0)
-    return [
-        sum(b["pay"][:k]) / max(1e-9, sum(a["pay"][:k])) - 1
-        for a, b in zip(honest, where(results, rule=name, attack=attack, hostile=k), strict=True)
-    ]
+    return [sum(b["pay"][:k]) / max(1e-9, sum(a["pay"][:k])) - 1 for a, b in _beside_honest(results, attack, k, name)]
+
+
+def _beside_honest(results: Results, attack: str, k: int, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    return pairs(results, {"rule": name, "hostile": 0}, {"rule": name, "attack": attack, "hostile": k})
 
 
 def _opened_in(results: Results, name: str, attack: str | None, k: int) -> str:
@@ -140,5 +136,5 @@ def _figure(results: Results, figure: Figure) -> None:
 
 
 ROBUSTNESS = Experiment(
-    "robustness", "Do attacks harm the model?", _cells, _measure, _tables, _figure, seeds=5, size=(9.0, 5.5)
+    "robustness", "Do attacks harm the model?", _cells, _measure, _tables, _figure, seeds=10, size=(9.0, 5.5)
 )

@@ -30,7 +30,7 @@ class RoundView:
 
     updates: Floats  # float64[n, d], as the others read them
     gram: Sequence[int]  # of the quantised updates: upper triangle, row by row
-    public: Sequence[Sequence[int]] | None  # products with the public rows: of each row, then of these from itself on
+    public: Sequence[Sequence[int]]  # products with the public rows: of each row, then of these from itself on
     reference: Sequence[int] | None  # products of the owner's row with itself, with each row, with each public row
     sizes: Sequence[int]  # rows of data that each trainer claims
     stakes: Sequence[float]
@@ -67,12 +67,10 @@ def rule(name: str, byzantine: int, *, public: bool = True, reference: bool = Fa
 def _policy(terms: PolicyTerms, public: bool, reference: bool) -> Rule:
     def decide(view: RoundView) -> Decision:
         n = len(view.updates)
-        gram = list(view.gram)
-        if public and view.public is not None:
-            gram = _bordered(gram, view.public, n)
+        gram = _bordered(view.gram, view.public, n) if public else list(view.gram)
         judges = int(reference and view.reference is not None)
         if reference and view.reference is not None:
-            gram = [*view.reference, *gram]
+            gram = [*(view.reference if public else view.reference[: 1 + n]), *gram]
         outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges))
         weights = np.array(outcome.weights[judges:], dtype=np.float64)
         shares = _shares(np.array([float(c) for c in outcome.contributions[judges:]]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -19,6 +20,8 @@ from offchain.progress import stage
 __all__ = ["Cell", "load", "run"]
 
 Cell = Mapping[str, Any]
+
+_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def run(
@@ -33,6 +36,8 @@ def run(
     known = {_key(entry["cell"]): entry["result"] for entry in load(file)}
     missing = [cell for cell in wanted if _key(cell) not in known]
     file.parent.mkdir(parents=True, exist_ok=True)
+    if _ROOT not in sys.path:  # processes get this path and import the package; Ape takes its folder off it
+        sys.path.append(_ROOT)
     with (
         stage(f"{name}: {len(missing)} of {len(wanted)} measurements", len(missing)) as advance,
         file.open("a") as out,

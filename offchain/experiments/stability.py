@@ -89,4 +89,4 @@ def _figure(results: Results, figure: Figure) -> None:
     axes[0].legend(frameon=False, fontsize=7)
 
 
-STABILITY = Experiment("stability", "Is pay reproducible?", _cells, _measure, _tables, _figure, seeds=3)
+STABILITY = Experiment("stability", "Is pay reproducible?", _cells, _measure, _tables, _figure, seeds=10)

@@ -4,15 +4,15 @@ It can't choose: which rows count is what trainers delivered, what they are wort
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
 with it.
 
-With public rows in the terms the matrix has the last aggregate and the sum of all steps too, so all aggregates have to
-be had: from the store, or made again from the payloads that they were made of.
+With public rows in the terms all aggregates so far are rows of the matrix too, and perhaps the initial model, so they
+have to be had: from the store, or aggregates made again from the payloads that they were made of.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.errors import MarketError, UnusablePayload
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
-from offchain.market.public_rows import PublicRow, PublicRows, after
+from offchain.market.public_rows import PublicRow, fetch_first_row
 from offchain.market.terms import ProjectTerms
 from offchain.progress import stage
 from offchain.proving.commitment import Combination, Point, combine, commit
@@ -117,8 +117,8 @@ class Aggregator:
         self._transact = transact or sending(account)
         self._recipients = recipients
         self._proof: RoundProof | None = None  # the last one
-        self._public: PublicRows | None = None  # after so many settled rounds that kept anything
-        self._public_rounds = 0
+        self._public: list[PublicRow] | None = None  # those that were had so far
+        self._public_rounds = 0  # settled rounds among them
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key."""
@@ -153,7 +153,7 @@ class Aggregator:
             )
 
         public = self.public_rows()
-        gram = gram_matrix(updates, public.combinations if public else ())
+        gram = gram_matrix(updates, [row.combination for row in public])
         outcome = self._decide([row.seat for row in rows], gram, rate)
         published = self._publish(round_, updates, opened.tails, outcome.weights)
 
@@ -212,13 +212,15 @@ class Aggregator:
             raise UnusablePayload("payload and commitment differ")
         return payload
 
-    def public_rows(self) -> PublicRows | None:
-        """The running round's, or None if it has none. Raises MarketError if they are not to be had."""
+    def public_rows(self) -> list[PublicRow]:
+        """The running round's, oldest first. Raises MarketError if they are not to be had."""
+        if self._public is None:
+            first = fetch_first_row(self.project, self.store, self.srs)
+            self._public = [] if first is None else [first]
         for settlement in self.project.public_settlements()[self._public_rounds :]:
-            row = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
-            self._public = after(self._public, row, settlement.total_weight)
+            self._public.append(PublicRow(self._aggregate_of(settlement), settlement.aggregate))
             self._public_rounds += 1
-        return self._public
+        return list(self._public)
 
     def _aggregate_of(self, settlement: Settlement) -> Combination:
         """From the store, or made again. Raises MarketError if it is not to be had."""
@@ -236,12 +238,10 @@ class Aggregator:
             raise MarketError(f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads")
         return Combination(*aggregate(again.updates, again.tails, settlement.weights))
 
-    def _prove(self, round_: int, opened: Opened, gram: list[int], public: PublicRows | None = None) -> RoundProof:
+    def _prove(self, round_: int, opened: Opened, gram: list[int], public: Sequence[PublicRow] = ()) -> RoundProof:
         """The round's proof: made once for the same rows, since each further one would open the updates further."""
         context = self.project.context(round_, str(self.account.address))
-        commitments = tuple(delivery.commitment for delivery in opened.rows)
-        if public is not None:
-            commitments += public.commitments
+        commitments = (*(delivery.commitment for delivery in opened.rows), *(row.commitment for row in public))
         last = self._proof and (self._proof.statement.context, self._proof.statement.commitments)
         if self._proof is None or last != (context, commitments):
             bits = self.project.terms.bits
@@ -251,7 +251,7 @@ class Aggregator:
                 opened.updates,
                 opened.tails,
                 bits,
-                public=public.combinations if public else (),
+                public=[row.combination for row in public],
                 commitments=commitments,
                 gram=gram,
             )

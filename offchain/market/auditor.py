@@ -24,18 +24,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from eth_abi import encode
-from eth_utils import keccak
 
 from offchain.market.audit.books import Books, Settled, mask
 from offchain.market.audit.code import Contracts, check_code, check_srs
 from offchain.market.audit.contents import Contents, Unreadable
 from offchain.market.audit.finding import Difference, Finding, must, same
 from offchain.market.audit.history import read_history, read_settle_call
-from offchain.market.audit.rounds import PublicPoints, check_policy, check_proofs
+from offchain.market.audit.rounds import IDENTITY, check_policy, check_proofs
 from offchain.market.chain import token_at
 from offchain.market.errors import MarketError
-from offchain.market.project import Project
+from offchain.market.project import Point, Project
+from offchain.market.public_rows import first_row, initial_row, running_hash
+from offchain.market.terms import NO_ROW
 from offchain.progress import stage
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import apply
@@ -81,15 +81,28 @@ class Auditor:
         else:
             yield Finding("code", f"{policy} is none of this package's: it is asked, not replayed", checked=False)
         yield from self._history()
-        public: PublicPoints | None = None
+        public: list[Point] = []
         for settled in self.books.settled:
+            if not public and self.project.terms.first_row != NO_ROW:
+                public.append(self._first_row(settled))
             yield from self._round(relied_on, settled, public)
-            if self.project.terms.public_rows:
-                public = PublicPoints.after(public, settled)
+            if self.project.terms.public_rows and settled.aggregate != IDENTITY:
+                public.append(settled.aggregate)
         yield from self._state(public)
         yield from self._contents()
 
     # --- the chain
+
+    def _first_row(self, settled: Settled) -> Point:
+        """The commitment to the initial model that a round was settled with, if it is the one of the terms."""
+        call = read_settle_call(self.project, settled.entry)
+        at = len(settled.delivered)
+        must(
+            call is not None and running_hash(call.commitments[at : at + 1]) == self.project.terms.first_row,
+            f"round {settled.round} was settled with another first row than the terms name",
+        )
+        assert call is not None
+        return call.commitments[at]
 
     def _history(self) -> Iterator[Finding]:
         entries = read_history(self.project, self.head)
@@ -105,7 +118,7 @@ class Auditor:
         yield Finding("history", f"{text}; {books.round} of {books.terms.rounds} rounds are over")
         yield Finding("history", f"in {books.paid_in} = out {books.paid_out} + inside {books.owed}, after each of them")
 
-    def _round(self, relied_on: Contracts, settled: Settled, public: PublicPoints | None) -> Iterator[Finding]:
+    def _round(self, relied_on: Contracts, settled: Settled, public: list[Point]) -> Iterator[Finding]:
         name = f"round {settled.round}"
         with _named(name):
             call = read_settle_call(self.project, settled.entry)
@@ -113,7 +126,7 @@ class Auditor:
                 raise Difference("the transaction that settled it has no call of settle that fits")
             with stage(f"Verifying {name}"):
                 check_proofs(self.project, self.srs, settled, call, public)
-            rows = f"{len(settled.rows)} rows" + (" and the public ones" if public else "")
+            rows = f"{len(settled.rows)} rows" + (f" and {len(public)} public" if public else "")
             yield Finding(name, f"the proofs show the Gram matrix of {rows}, and the range of their entries")
             check_policy(self.project, relied_on, settled, call)
             kept = settled.entry["kept"].bit_count()
@@ -122,7 +135,7 @@ class Auditor:
             )
             yield Finding(name, "the aggregate's commitment is the weighted sum of the rows'")
 
-    def _state(self, public: PublicPoints | None) -> Iterator[Finding]:
+    def _state(self, public: list[Point]) -> Iterator[Finding]:
         escrow, books, terms = self.project.escrow, self.books, self.project.terms
         at: dict[str, Any] = {"block_id": self.head}
         for account in books.accounts:
@@ -144,9 +157,8 @@ class Auditor:
         lost = mask(numbers[who] for who in books.accepted), mask(numbers[who] for who in books.spent)
         same("which aggregators accepted and lost their turn", (told.accepted, told.spent), lost)
         same("the aggregator in turn", int(told.current, 16), int(books.current or "0", 16))
-        if terms.public_rows:
-            points = keccak(encode(["uint256[2]", "uint256[2]"], [public.last, public.steps])) if public else bytes(32)
-            same("the hash of the public rows", bytes(escrow.public_rows(**at)), points)
+        known = running_hash(public) if public else terms.first_row
+        same("the hash of the public rows", bytes(escrow.public_rows(**at)), known)
         yield Finding("state", f"{len(books.accounts)} accounts, pot, stakes, masks, keys and rate are what follows")
         balance = int(token_at(terms.token).balanceOf(self.project.address, **at))
         must(balance >= books.owed, f"the escrow has {balance} tokens, and owes {books.owed}")
@@ -169,6 +181,11 @@ class Auditor:
             yield Finding("contents", "the initial model is what the terms name")
         except Unreadable as reason:
             yield Finding("contents", str(reason), checked=False)
+        terms = self.project.terms
+        if model is not None and terms.first_row != NO_ROW:
+            row = initial_row(self.srs, model, terms.quantum)
+            same("the first public row", first_row(row), terms.first_row)
+            yield Finding("contents", "the first public row is the initial model")
         for settled in self.books.settled:
             model = yield from self._aggregate(settled, model)
         yield from self._payloads(is_aggregator)

@@ -235,9 +235,9 @@ class Project:
         return [settlement_of(e) for e in self._events("Settled")]
 
     def public_settlements(self) -> list[Settlement]:
-        """Of whose aggregates the running round's public rows are made: all that kept anything.
+        """Those whose aggregates are the running round's public rows, in order: all that kept anything.
 
-        None if the terms have no public rows.
+        There are none if the terms have no public rows.
         """
         if not self.terms.public_rows:
             return []

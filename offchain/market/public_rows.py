@@ -1,56 +1,83 @@
 """The public rows of a round: what every party knows before it trains, so that nobody is paid for sending it.
 
-Two, once a round has been settled that kept anything: the last aggregate S, and the sum M of all steps so far,
-M = sum_r scale_r S_r (`scoring/aggregate.py`). The contract has formed the commitments to both, and keeps their hash.
+They are the initial model in quanta, where the terms name it, and the aggregates of all rounds so far that kept
+anything, oldest first. The contract has verified the commitments to aggregates, and keeps the running hash of all.
+
+A sealed initial model isn't known to everybody, and an aggregator that can't read it could not settle: it is no row.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
+from eth_abi import encode
+from eth_utils import keccak
 
-from offchain.market.project import Point
-from offchain.proving.commitment import Combination, combine
-from offchain.proving.parameters import P
-from offchain.scoring.aggregate import step_scale
+from offchain.market.errors import MarketError
+from offchain.market.member import fetch_initial_model
+from offchain.market.project import Point, Project
+from offchain.market.terms import NO_ROW
+from offchain.proving.commitment import Combination, commit_combination
+from offchain.proving.parameters import TAIL
+from offchain.proving.srs import Srs
+from offchain.storage.errors import PayloadError, SealingError, StoreError
+from offchain.storage.store import Store
+from offchain.training.errors import QuantiseError
+from offchain.training.quantise import in_quanta
 
-__all__ = ["PublicRow", "PublicRows", "after"]
+__all__ = ["PublicRow", "fetch_first_row", "first_row", "initial_row", "running_hash"]
 
 
 @dataclass(frozen=True)
 class PublicRow:
-    """A combination of updates that has a commitment on chain."""
+    """What it combines, and the commitment to that."""
 
     combination: Combination = field(repr=False)
     commitment: Point
 
 
-@dataclass(frozen=True)
-class PublicRows:
-    """After some settled rounds."""
+def initial_row(srs: Srs, model: npt.NDArray[np.float64], quantum: int) -> PublicRow | None:
+    """The row of an initial model, float64[d]: in quanta, with a tail of zeros, so that everybody makes the same one.
 
-    last: PublicRow
-    steps: PublicRow
+    None if it can't be a row: one of zeros, or with an entry beyond 2^52 quanta.
+    """
+    try:
+        values = in_quanta(model, quantum)
+    except QuantiseError:
+        return None
+    if not values.any():
+        return None
+    combination = Combination(values, (0,) * TAIL)
+    return PublicRow(combination, commit_combination(srs, combination))
 
-    @property
-    def combinations(self) -> tuple[Combination, ...]:
-        return self.last.combination, self.steps.combination
 
-    @property
-    def commitments(self) -> tuple[Point, ...]:
-        return self.last.commitment, self.steps.commitment
+def first_row(row: PublicRow | None) -> bytes:
+    """What the terms say of the initial model's row."""
+    return NO_ROW if row is None else running_hash([row.commitment])
 
 
-def after(before: PublicRows | None, aggregate: PublicRow, total_weight: int) -> PublicRows:
-    """The public rows after a round that kept something: `total_weight` is at least 1."""
-    scale = step_scale(total_weight)
-    values, tail = aggregate.combination.values * np.int64(scale), [t * scale % P for t in aggregate.combination.tail]
-    points, factors = [aggregate.commitment], [scale]
-    if before is not None:
-        steps = before.steps.combination
-        values = values + steps.values
-        tail = [(a + b) % P for a, b in zip(tail, steps.tail, strict=True)]
-        points.append(before.steps.commitment)
-        factors.append(1)
-    return PublicRows(aggregate, PublicRow(Combination(values, tuple(tail)), combine(points, factors)))
+def fetch_first_row(project: Project, store: Store, srs: Srs) -> PublicRow | None:
+    """The initial model's row, if the terms name one. Raises MarketError if it isn't to be had, or isn't what they
+    name: who relied on it would not be able to settle.
+    """
+    terms = project.terms
+    if terms.first_row == NO_ROW:
+        return None
+    try:
+        row = initial_row(srs, fetch_initial_model(project, store), terms.quantum)
+    except (StoreError, SealingError, PayloadError) as error:
+        raise MarketError(f"the initial model, a public row by the terms, can't be read: {error}") from error
+    if first_row(row) != terms.first_row:
+        raise MarketError("the initial model isn't the public row that the terms name")
+    return row
+
+
+def running_hash(commitments: Iterable[Point]) -> bytes:
+    """h' = keccak(abi.encode(h, commitment)) over all of them, from 32 zero bytes on, as the escrow keeps it."""
+    digest = bytes(32)
+    for commitment in commitments:
+        digest = keccak(encode(["bytes32", "uint256[2]"], [digest, commitment]))
+    return digest

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from offchain.market.errors import SettingsError
+from offchain.market.terms import MAX_ROWS, most_rows
+from offchain.scoring.policy import CONSENSUS
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load"]
 
@@ -86,7 +88,7 @@ class OwnerSettings(Settings):
     label: str = ""
     round_reward: str = ""
     rounds: int = 4
-    seats: int = 8
+    seats: int = 8  # with consensus 32 at most together with rounds
     min_rows: int = 0  # 0: the fewest that the policy can judge, with as many more as may be excluded
     max_excluded: int = 1
     policy: str = "consensus"
@@ -102,6 +104,18 @@ class OwnerSettings(Settings):
     windows: dict[str, int] = field(default_factory=dict)  # of single phases: accept, enrol, collect, deliver, ...
     open: bool = False  # the model and the aggregates for everybody to read
     nonce: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.has_public_rows and most_rows(self.seats, self.rounds, True, True) > MAX_ROWS:
+            raise SettingsError(
+                f"seats: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
+                f"not {self.seats} and {self.rounds}"
+            )
+
+    @property
+    def has_public_rows(self) -> bool:
+        return self.policy == CONSENSUS
 
 
 Chosen = TypeVar("Chosen", bound=Settings)

@@ -12,12 +12,21 @@ from typing import Any
 
 from offchain.scoring.policy import PolicyTerms
 
-__all__ = ["FIXED_ONE", "QUANTUM_ONE", "ProjectTerms"]
+__all__ = ["FIXED_ONE", "MAX_ROWS", "NO_ROW", "QUANTUM_ONE", "ProjectTerms", "most_rows"]
 
 FIXED_ONE = 1 << 32  # 1.0 of a learning rate
 QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
 DEFAULT_WINDOW = 3_600
 LEAST_POLICY_GAS = 100_000  # the contract's limit
+MAX_ROWS = 32  # of a matrix, public ones included
+NO_ROW = bytes(32)  # the initial model is no public row
+
+
+def most_rows(seats: int, rounds: int, public_rows: bool, initial: bool = False) -> int:
+    """Of a round's matrix: one a seat and, with public rows, one for each round before the last, and one for the
+    initial model if that is a public row.
+    """
+    return seats + rounds - 1 + initial if public_rows else seats
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class ProjectTerms:
     params: bytes
     policy_gas: int
     public_rows: bool
+    first_row: bytes  # the hash of the commitment to the initial model in quanta, if that is a public row; else zeros
     reference: bool
     aggregators: list[str]
     model: bytes
@@ -73,6 +83,7 @@ class ProjectTerms:
         min_rows: int | None = None,
         bits: int = 16,
         public_rows: bool = False,
+        first_row: bytes = NO_ROW,
         reference: bool = False,
         window: int = DEFAULT_WINDOW,
     ) -> ProjectTerms:
@@ -104,6 +115,7 @@ class ProjectTerms:
             params=policy_terms.encode(),
             policy_gas=max(policy_gas, LEAST_POLICY_GAS),
             public_rows=public_rows,
+            first_row=first_row,
             reference=reference,
             aggregators=aggregators,
             model=model,
@@ -114,7 +126,7 @@ class ProjectTerms:
     def from_struct(cls, struct: Any) -> ProjectTerms:
         """From what the contract returns."""
         values = {f.name: getattr(struct, f.name) for f in fields(cls)}
-        for name in ("params", "model", "task"):
+        for name in ("params", "first_row", "model", "task"):
             values[name] = bytes(values[name])
         values["aggregators"] = list(values["aggregators"])
         return cls(**values)

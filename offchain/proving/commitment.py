@@ -36,14 +36,14 @@ __all__ = [
     "random_tail",
 ]
 
-_MAX_COMBINED = 1 << 62  # 2^15 * 2^41 * 64 rounds, for the sum of all steps; an aggregate stays within 2^52
+_MAX_COMBINED = 1 << 52  # 32 rows * 2^32 * 2^15, of an aggregate
 
 
 @dataclass(frozen=True, eq=False)
 class Combination:
     """An integer combination of committed updates, such as a round's aggregate, with its tail: both are public.
 
-    values: int64[d], entries within 2^62. tail: TAIL integers, of any size. Raises InputError for anything else.
+    values: int64[d], entries within 2^52. tail: TAIL integers, of any size. Raises InputError for anything else.
     """
 
     values: npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Combination:
             raise InputError(f"a combination has int64 entries in one dimension and a tail of {TAIL}")
         # min and max, since abs() of the least int64 is negative
         if self.values.min(initial=0) < -_MAX_COMBINED or self.values.max(initial=0) > _MAX_COMBINED:
-            raise InputError("a combination has entries within 2^62")
+            raise InputError("a combination has entries within 2^52")
 
 
 def random_tail() -> list[int]:

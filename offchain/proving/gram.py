@@ -14,8 +14,8 @@ tests every entry of G at once. As polynomials, a(X) = sum_k a_k X^k, three iden
 They are checked at a random z, by one KZG opening of a + delta t + delta^2 h + delta^3 r at both z and 1/z (Boneh,
 Drake, Fisch, Gabizon, "Efficient polynomial commitment schemes for multiple points and polynomials", 2020).
 
-Further rows may be public: integer combinations of updates such as the last round's aggregate. They are the last of
-the n rows of the statement, and the protocol is the same. Their entries have up to 63 bits, so they enter products as
+Further rows may be public: integer combinations of updates, such as the aggregates of earlier rounds. They are the last
+of the n rows of the statement, and the protocol is the same. Their entries are within 2^52, so they enter products as
 four rows of 16-bit digits each, and a as field elements.
 
 Zero-knowledge given G for d >= n + 16, with a fresh mask for every proof, drawn here, and a fresh tail for every
@@ -26,6 +26,7 @@ power of two, with d roots of unity. The mask becomes a, and a becomes q, in pla
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -52,25 +53,31 @@ from offchain.proving.transcript import GramProof, GramStatement, GramTranscript
 
 __all__ = ["gram_matrix", "prove"]
 
+_PART = 1 << 15  # columns of which the public rows' digits are in memory at once
+
 
 def gram_matrix(updates: npt.NDArray[np.int16], public: Sequence[Combination] = ()) -> list[int]:
     """The upper triangle, row by row, of the Gram matrix of int16[n, d], and of the public rows as the last, if any.
 
-    Exact for d up to 2^27: products of updates are within 2^57, those with a public row within 2^104, of public rows
-    within 2^151. Raises InputError for other shapes or types.
+    Exact for d up to 2^27: products of updates are within 2^57, those with a public row within 2^94, of public rows
+    within 2^131. Raises InputError for other shapes or types.
     """
     _check_updates(updates)
     _check_public(updates, public)
     with stage("Computing the Gram matrix"):
-        products = exact_products(updates, updates)
-        digits = [signed_digits(row.values) for row in public]
-        beside = [exact_products(updates, row) for row in digits]
-        entries: list[int] = []
-        for i in range(len(updates)):
-            entries += [*map(int, products[i, i:]), *(join_digits(column[i]) for column in beside)]
-        for k, row in enumerate(digits):
-            entries += [join_digits(exact_products(row, other)) for other in digits[k:]]
-        return entries
+        parts = [slice(first, first + _PART) for first in range(0, max(1, updates.shape[1]), _PART)]
+        entries = (_products(updates[:, part], [row.values[part] for row in public]) for part in parts)
+        return [sum(entry) for entry in zip(*entries, strict=True)]
+
+
+def _products(updates: npt.NDArray[np.int16], public: Sequence[npt.NDArray[np.int64]]) -> list[int]:
+    """The matrix of some columns."""
+    digits = [signed_digits(values) for values in public]
+    rows = np.concatenate([updates, *digits])
+    products = exact_products(rows, rows)
+    ends = itertools.accumulate([1] * len(updates) + [len(row) for row in digits], initial=0)
+    places = [slice(*pair) for pair in itertools.pairwise(ends)]
+    return [join_digits(products[place, other]) for i, place in enumerate(places) for other in places[i:]]
 
 
 def _check_updates(updates: npt.NDArray[np.int16]) -> None:

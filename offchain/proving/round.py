@@ -60,7 +60,7 @@ def prove_round(
 ) -> RoundProof:
     """Both proofs for n updates int16[n, d] with their tails; the arguments are those of `prove` and `prove_range`.
 
-    Public rows are in the Gram proof alone: whoever verifies knows what they are combinations of.
+    Public rows are in the Gram proof alone: whoever verifies knows that they are combinations of rows that were proved.
 
     Show it again rather than prove again: each range proof opens the updates at another point, and there may be seven.
     Raises InputError.

@@ -29,9 +29,8 @@ from offchain.proving.transcript import Challenges, GramProof, GramStatement, ch
 __all__ = ["GRAM_BOUND", "PUBLIC_BOUND", "PUBLIC_NORM_BOUND", "verify"]
 
 GRAM_BOUND = 1 << 80  # |G_ij| stays below it: the same number in Z and in F_p, and room for the policy in 256 bits
-PUBLIC_ROWS = 2  # of a statement that has any
-PUBLIC_BOUND = GRAM_BOUND << 37  # a public row's products with the others: its entries are within 2^62
-PUBLIC_NORM_BOUND = GRAM_BOUND << 74  # and with public rows
+PUBLIC_BOUND = 1 << 96  # a public row's products with the others: its entries are within 2^52, and d < 2^29
+PUBLIC_NORM_BOUND = 1 << 133  # and with public rows
 
 
 def _combined_norm(statement: GramStatement, proof: GramProof, alpha: tuple[int, ...]) -> int:
@@ -69,12 +68,12 @@ def _line_at_x(statement: GramStatement, proof: GramProof, drawn: Challenges) ->
 def verify(tau_g2: G2Point, srs_size: int, statement: GramStatement, proof: GramProof, rows: int | None = None) -> None:
     """Raises Rejected unless the proof shows the statement, for the SRS of `srs_size` powers with this [tau]_2.
 
-    rows: how many rows have small entries, all if not given; the two behind them, if any, are public rows. Their
-    products may be larger, and are right modulo P alone unless their entries are known to be within 2^62.
+    rows: how many rows have small entries, at least one, all if not given; those behind them are public rows. Their
+    products may be larger, and are right modulo P alone unless their entries are known to be within 2^52.
     """
     n = len(statement.commitments)
     rows = n if rows is None else rows
-    lengths_match = rows in (n, n - PUBLIC_ROWS) and len(statement.gram) == n * (n + 1) // 2 and len(proof.cross) == n
+    lengths_match = min(1, n) <= rows <= n and len(statement.gram) == n * (n + 1) // 2 and len(proof.cross) == n
     if not lengths_match or len(statement.context) != 32:
         raise Rejected("lengths don't match")
     if not dimension_is_sound(n, statement.dimension, srs_size):

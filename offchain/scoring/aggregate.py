@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from offchain.proving.parameters import P as SCALAR_ORDER
 from offchain.scoring.policy import MAX_ROWS, ONE
 
-__all__ = ["SCALAR_ORDER", "STEP", "AggregateError", "aggregate", "apply", "step_scale"]
+__all__ = ["SCALAR_ORDER", "AggregateError", "aggregate", "apply"]
 
 MAX_AGGREGATE = MAX_ROWS * ONE << 15
 MAX_TOTAL = MAX_ROWS * ONE
 MAX_QUANTUM = 1 << 96
-STEP = 1 << 41  # 1.0 in the sum of all steps: 64 rounds of it times 2^15 are within 2^62
 
 
 class AggregateError(ValueError):
@@ -58,14 +57,6 @@ def aggregate(
         sum(k * t for k, t in zip(weights, column, strict=True)) % SCALAR_ORDER for column in zip(*tails, strict=True)
     )
     return total, tail
-
-
-def step_scale(total_weight: int) -> int:
-    """What an aggregate is multiplied with in the sum of all steps, sum_r scale_r S_r, which is a public row:
-
-    it makes of the aggregate the mean of its rows, in units of 2^-41 quanta. 0 if nothing was kept.
-    """
-    return STEP // total_weight if total_weight else 0
 
 
 def apply(model: NDArray[np.float64], quantum: int, total: NDArray[np.int64], total_weight: int) -> NDArray[np.float64]:

@@ -12,19 +12,23 @@ that the common direction explains: it falls with few data, false labels, noise.
    attackers loses nobody.
 2. Loadings. rho_i starts from the median of row i's cosines, divided by the root of the median of these medians: no
    minority moves it far. Twice it is refined, by least squares: rho_i = sum_j W_ij cos_ij rho_j / sum_j W_ij rho_j^2.
-3. Shared errors. r_ij, at least 0, is the correlation of the errors of i and j: 1 for copies, whatever noise hides
-   them or not. With D_i = 1 + excess of sum_j r_ij over the median row's, W_ij = (1 - r_ij) / D_j: accomplices don't
-   confirm each other, and a crowd of copies counts as one voice.
+3. Shared errors. r_ij = max(0, cos_ij - rho_i rho_j) / sqrt((1 - rho_i^2)(1 - rho_j^2)) is the correlation of two rows'
+   errors, 1 for copies; honest ones reach 2/9 by chance and by likeness of data, so s_ij = max(0, r_ij - 2/9) 9/7
+   counts. With D_i = 1 + excess of sum_j s_ij over the median row's, W_ij = (1 - s_ij) / D_j: accomplices don't confirm
+   each other, and a crowd of copies counts as one voice.
 4. Weights. k_i = min(1, median norm / |u_i|) / D_i.
-5. Contributions. phi_i = rho_i^4 / D_i, so that k accounts which share one data set share one pay, and several worse
-   updates are worth less than the one that they were made of. Rows of less than half the median norm get in
-   proportion to it; above that scale is free to choose, hence worth nothing.
-6. News. What all know - the last aggregate, and the sum of all steps so far - may be further rows, the *public rows*;
-   x_i are the coordinates of u_i in their span. What is left of two rows' cosine, y_ij = cos_ij - <x_i, x_j>, differs
-   from partner to partner where updates come of data: data have something in common with some, less with others.
-   Steps that were public before leave nothing, noise leaves next to nothing, and other vectors that all know are alike
-   to everybody. So v_i is the sum of the squares of y_ij less its row's mean, without the f largest, since
-   accomplices share what they like; phi_i is multiplied with min(1, 3 v_i / median v)^2.
+5. Contributions. phi_i = rho_i^4 / D_i^(3/2), so that k accounts which share one data set are paid no more than one is,
+   and several worse updates are worth less than the one that they were made of. rho_i^4 counts at most three times the
+   (f+1)-th largest one: with at most f hostile rows that is no more than three times an honest row's. Rows of less than
+   half the median norm get in proportion to it; above that scale is free to choose, hence worth nothing.
+6. News. What all know - every aggregate so far - may be further rows, the *public rows*; x_i are the coordinates of u_i
+   in their span, and q_i the length of what is left of a unit row. y_ij = (cos_ij - <x_i, x_j>) / (q_i q_j), each q not
+   below a typical one, is what row i has in common with row j that was not public. It differs from partner to partner
+   where updates come of data, which have something in common with some and less with others. What is a mixture of
+   public rows leaves nothing, noise leaves next to nothing, since in many dimensions it is at right angles to all, and
+   another vector that all know is much alike to everybody. So v_i = sum_j (y_ij - 3/4 mean)^2 without the f largest
+   |y_ij|, since accomplices share what they like; phi_i is multiplied with min(1, 4 v_i / typical v)^6. Typical is the
+   lower median of those that f hostile rows can't pull down: the value at place (m - 1 + f) / 2 of m in rising order.
 7. A reference, if the owner sent one from data of its own: the first row, which judges and is neither paid nor weighed.
    With c_i its cosine with row i, rows with c_i <= 0 leave instead of step 1, and instead of step 2
    rho_i = c_i / rho_0, rho_0^2 = sum_{i<j} c_i c_j cos_ij+ / sum_{i<j} cos_ij^2, not below 1/20: who is right about
@@ -33,7 +37,7 @@ that the common direction explains: it falls with few data, false labels, noise.
 
 Sources: Spearman, "General intelligence" (1904), for the one-factor model; Cao et al. 2021, arXiv 2012.13995, for the
 reference; Blanchard et al. (2017) and docs/results.md for what this one does and doesn't resist. Cost: O(n^2 log n)
-integer operations.
+integer operations, and O(n w^2) with w public rows.
 """
 
 from __future__ import annotations
@@ -46,8 +50,10 @@ __all__ = ["LOADING_CAP", "consensus"]
 ONE = 1 << 32
 LOADING_CAP = 99 * ONE // 100  # keeps the part that is error, and what is divided by it, away from 0
 REFINEMENTS = 2
+CHANCE = 2 * ONE // 9  # what errors of honest rows are correlated by
+MOST_WORTH = 3  # times the (f+1)-th largest
 LEAST_EXPLAINED = 20  # rho_0^2 of a reference is at least 1 / 20
-NEWS_MARGIN = 3  # rows with a third of the median row's news, or more, lose nothing
+NEWS_MARGIN = 4  # rows with a quarter of the typical row's news, or more, lose nothing
 
 
 def consensus(
@@ -61,9 +67,9 @@ def consensus(
     """Kept rows, and weights and contributions of all rows.
 
     `cosines` is n x n and fixed point, `norms` are scaled by 2^32, `live` the rows that aren't zero, of which
-    `byzantine` (at most (live - 3) / 2) may be hostile; `coordinates`, n x k and fixed point, those of unit rows in
+    `byzantine` (at most (live - 3) / 2) may be hostile; `coordinates`, n x w and fixed point, those of unit rows in
     the span of the public rows, if there are any. With a reference row 0 is none of `live`, and nobody may be kept.
-    Contributions are below 2^65.
+    Contributions are at most 2^64.
     """
     if has_reference:
         kept = [i for i in live if cosines[0][i] > 0]
@@ -76,12 +82,14 @@ def consensus(
         loadings, shared = _fit(cosines, kept, live)
     clip = _median([norms[i] for i in kept])
     news = _news(cosines, coordinates, kept, live, byzantine) if coordinates is not None else dict.fromkeys(kept, ONE)
+    worth = {i: (loadings[i] * loadings[i] >> 32) ** 2 for i in kept}
+    most = MOST_WORTH * sorted(worth.values())[max(0, len(kept) - 1 - byzantine)]
     weights, contributions = [0] * len(norms), [0] * len(norms)
     for i in kept:
         weights[i] = (min(ONE, (clip << 32) // norms[i]) << 32) // shared[i]
-        explained = loadings[i] * loadings[i] >> 32
         size = min(ONE, (norms[i] << 33) // clip)
-        contributions[i] = (explained * explained * news[i] >> 32) * size // shared[i]
+        voices = shared[i] * isqrt(shared[i] << 32) >> 32
+        contributions[i] = (min(worth[i], most) * news[i] >> 32) * size // voices
     return kept, weights, contributions
 
 
@@ -89,21 +97,28 @@ def _news(
     cosines: list[list[int]], coordinates: Sequence[Sequence[int]], kept: list[int], live: list[int], byzantine: int
 ) -> dict[int, int]:
     """Of kept rows, 0 .. ONE."""
+    lengths = {i: isqrt(max(0, ONE * ONE - sum(x * x for x in coordinates[i]))) for i in live}
+    usual = max(1, _typical([lengths[i] for i in kept], byzantine))
+    scales = {i: max(usual, lengths[i]) for i in live}
     variety = {}
     for i in kept:
-        left = [
-            cosines[i][j] - (sum(a * b for a, b in zip(coordinates[i], coordinates[j], strict=True)) >> 32)
-            for j in live
-            if j != i
-        ]
-        total = sum(left)
-        mean = abs(total) // len(left) * (1 if total >= 0 else -1)
-        squares = sorted((value - mean) ** 2 for value in left)
-        variety[i] = sum(squares[: len(squares) - byzantine])
-    typical = _median(list(variety.values()))
-    if typical == 0:  # rows that are all alike say nothing of each other
+        own = []
+        for j in live:
+            if j != i:
+                left = (cosines[i][j] << 32) - sum(a * b for a, b in zip(coordinates[i], coordinates[j], strict=True))
+                common = min(ONE, (abs(left) << 32) // (scales[i] * scales[j]))
+                own.append(common if left >= 0 else -common)
+        own = sorted(own, key=lambda y: (abs(y), y < 0))[: len(own) - byzantine]
+        # sum (y - 3/4 mean)^2
+        variety[i] = sum(y * y for y in own) - 15 * sum(own) ** 2 // (16 * len(own))
+    usual = _typical(list(variety.values()), byzantine)
+    if usual == 0:  # rows that are all alike say nothing of each other
         return dict.fromkeys(kept, ONE)
-    return {i: min(ONE, NEWS_MARGIN * (variety[i] << 32) // typical) ** 2 >> 32 for i in kept}
+    news = {}
+    for i in kept:
+        square = min(ONE, NEWS_MARGIN * (variety[i] << 32) // usual) ** 2 >> 32
+        news[i] = (square * square >> 32) * square >> 32
+    return news
 
 
 def _keep(cosines: list[list[int]], live: list[int], byzantine: int) -> list[int]:
@@ -154,20 +169,23 @@ def _refined(
 def _errors(
     cosines: list[list[int]], kept: list[int], loadings: dict[int, int]
 ) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
-    """Correlations r_ij of errors, 0 .. ONE, and D_i."""
+    """Correlations s_ij of errors beyond chance, 0 .. ONE, and D_i."""
     error = {i: isqrt(ONE * ONE - loadings[i] * loadings[i]) for i in kept}
-    related = {
-        i: {
-            j: min(ONE, (max(0, (cosines[i][j] << 32) - loadings[i] * loadings[j]) << 32) // (error[i] * error[j]))
-            for j in kept
-            if j != i
-        }
-        for i in kept
-    }
+
+    def alike(i: int, j: int) -> int:
+        above = max(0, (cosines[i][j] << 32) - loadings[i] * loadings[j])
+        return min(ONE, 9 * max(0, (above << 32) // (error[i] * error[j]) - CHANCE) // 7)
+
+    related = {i: {j: alike(i, j) for j in kept if j != i} for i in kept}
     totals = {i: sum(related[i].values()) for i in kept}
     usual = _median(list(totals.values()))
     return related, {i: ONE + max(0, totals[i] - usual) for i in kept}
 
 
 def _median(values: Sequence[int]) -> int:
-    return sorted(values)[(len(values) - 1) // 2]
+    return _typical(values, 0)
+
+
+def _typical(values: Sequence[int], byzantine: int) -> int:
+    """The lower median, without `byzantine` of the values that may be as low as somebody likes."""
+    return sorted(values)[min(len(values) - 1, (len(values) - 1 + byzantine) // 2)]

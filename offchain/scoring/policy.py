@@ -36,7 +36,6 @@ __all__ = [
     "CONSENSUS",
     "MAX_ROWS",
     "ONE",
-    "PUBLIC_ROWS",
     "RULES",
     "NotAGramMatrixError",
     "Outcome",
@@ -58,10 +57,9 @@ PARAMS_SIZE = 5 * 32
 # by number on chain, from 1: the first three are the RoundPolicy contract's, the last is the ConsensusPolicy contract's
 TRIMMED_COSINE, MULTI_KRUM, NONE, CONSENSUS = ALL_RULES = ("trimmed-cosine", "multi-krum", "none", "consensus")
 RULES = ALL_RULES[:3]
-PUBLIC_ROWS = 2  # the last aggregate and the sum of all steps, or none
-MAX_PUBLIC_PRODUCT = 1 << 117  # exclusive, of |<u_i, S>| with a public row S
-MAX_PUBLIC_SQUARE = 1 << 154  # and of products of public rows
-LEAST_ANGLE = ONE >> 16  # of the square of the sine between the public rows: below it they are one direction
+MAX_PUBLIC_PRODUCT = 1 << 96  # exclusive, of |<u_i, S>| with a public row S
+MAX_PUBLIC_SQUARE = 1 << 133  # and of products of public rows
+LEAST_NEW = ONE * ONE >> 16  # part of a public row's square that those before it leave: below it it's none of its own
 
 
 class PolicyError(ValueError):
@@ -150,21 +148,21 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, h
     """The outcome of a round.
 
     `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for the consensus rule it may
-    have two rows more, the public ones, which come last, and the first may be a reference. `rate` is the round's
-    learning rate, fixed point. Raises PolicyError for wrong sizes or rates, or a reference that the rule doesn't know,
+    have more rows, the public ones, which come last, and the first may be a reference. `rate` is the round's learning
+    rate, fixed point. Raises PolicyError for wrong sizes or rates, or a reference that the rule doesn't know,
     NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
     """
     if not 1 <= rows <= MAX_ROWS:
         raise PolicyError(f"rows must be in 1 .. {MAX_ROWS}")
-    all_rows = rows + PUBLIC_ROWS
-    has_public = terms.rule == CONSENSUS and all_rows <= MAX_ROWS and len(gram) == all_rows * (all_rows + 1) // 2
-    if len(gram) != rows * (rows + 1) // 2 and not has_public:
+    all_rows = (isqrt(8 * len(gram) + 1) - 1) // 2
+    most = MAX_ROWS if terms.rule == CONSENSUS else rows
+    if not rows <= all_rows <= most or len(gram) != all_rows * (all_rows + 1) // 2:
         raise PolicyError(f"{rows} rows have {rows * (rows + 1) // 2} products, not {len(gram)}")
     if not 1 <= rate <= MAX_RATE:
         raise PolicyError(f"the rate must be in 1 .. {MAX_RATE}")
     if has_reference and terms.rule != CONSENSUS:
         raise PolicyError(f"{terms.rule} knows no reference")
-    products = _square(gram, all_rows if has_public else rows)
+    products = _square(gram, all_rows)
     _check_products(products, rows)
 
     judged = range(1 if has_reference else 0, rows)
@@ -178,7 +176,7 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, h
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
     cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
     if terms.rule == CONSENSUS:
-        coordinates = _coordinates(products, norms) if has_public else None
+        coordinates = _coordinates(products, norms) if all_rows > rows else None
         kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
         if not kept:  # nobody goes where the reference does
             return nothing
@@ -212,9 +210,12 @@ def shares(payable: int, contributions: Sequence[int]) -> list[int]:
 
 
 def gas_for(rule: str, rows: int) -> int:
-    """Gas that the contract's `evaluate` never exceeds for so many rows: the least that terms may give it."""
+    """Gas that the contract's `evaluate` never exceeds for so many rows of the matrix, public ones included:
+
+    the least that terms may give it.
+    """
     if rule == CONSENSUS:
-        return 80_000 + 16_000 * rows + 3_700 * rows * rows
+        return 80_000 + 16_000 * rows + 3_850 * rows * rows
     return 60_000 + (2_550 if rule == MULTI_KRUM else 1_500) * rows * rows
 
 
@@ -248,20 +249,30 @@ def _cosine(product: int, norms: int) -> int:
     return magnitude if product >= 0 else -magnitude
 
 
-def _coordinates(products: list[list[int]], norms: list[int]) -> list[tuple[int, int]]:
-    """Of each unit row along the last aggregate and, at a right angle to it, along what else the sum of steps has."""
-    rows = len(norms)
-    a, b = (isqrt(products[k][k] << 64) for k in (rows, rows + 1))
-    between = _cosine(products[rows][rows + 1], a * b)
-    beside = ONE - (between * between >> 32)
-    sine = isqrt(beside << 32)
-    coordinates = []
-    for i in range(rows):
-        first, second = _cosine(products[i][rows], norms[i] * a), _cosine(products[i][rows + 1], norms[i] * b)
-        above = (second << 32) - first * between
-        part = min(ONE, abs(above) // sine) if beside >= LEAST_ANGLE else 0
-        coordinates.append((first, part if above >= 0 else -part))
-    return coordinates
+def _coordinates(products: list[list[int]], norms: list[int]) -> list[list[int]]:
+    """Of each unit row, along each public row without what those before it have of it (Gram-Schmidt)."""
+    rows, count = len(norms), len(products) - len(norms)
+    sizes = [*norms, *(isqrt(products[k][k] << 64) for k in range(rows, rows + count))]
+    own: list[int] = []  # of each public row, what those before it leave, ONE at most; 0: nothing of its own
+    base: list[list[int]] = []
+
+    def along(i: int) -> list[int]:
+        found: list[int] = []
+        for k in range(min(count, i - rows) if i >= rows else count):
+            if not own[k]:
+                found.append(0)
+                continue
+            cosine = _cosine(products[i][rows + k], sizes[i] * sizes[rows + k])
+            left = (cosine << 32) - sum(a * b for a, b in zip(found, base[k], strict=True))
+            part = min(ONE, abs(left) // own[k])
+            found.append(part if left >= 0 else -part)
+        return found
+
+    for k in range(count):
+        base.append(along(rows + k))
+        left = ONE * ONE - sum(x * x for x in base[k]) if sizes[rows + k] else 0
+        own.append(isqrt(left) if left >= LEAST_NEW else 0)
+    return [along(i) for i in range(rows)]
 
 
 def _kept(products: list[list[int]], cosines: list[list[int]], live: list[int], byzantine: int, rule: str) -> list[int]:

@@ -19,7 +19,6 @@ import numpy as np
 from offchain.market.member import ModelCopy
 from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
-from offchain.scoring.policy import CONSENSUS
 from offchain.simulation.adversaries import ADVERSARIES, Copier
 from offchain.simulation.money import Money
 from offchain.simulation.options import MarketOptions
@@ -133,7 +132,7 @@ class Market:
             rounds=options.rounds,
             min_rows=options.policy_terms.least_rows + options.max_excluded,
             max_excluded=options.max_excluded,
-            public_rows=options.rule == CONSENSUS,
+            public_rows=options.has_public_rows,
             quantum=choose_quantum(pilot, BITS),
             learning_rate=options.learning_rate,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from offchain.scoring.policy import ALL_RULES, CONSENSUS, PUBLIC_ROWS, PolicyTerms
+from offchain.market.terms import MAX_ROWS, most_rows
+from offchain.scoring.policy import ALL_RULES, CONSENSUS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
@@ -53,8 +54,11 @@ class MarketOptions:
             raise OptionError(
                 f"trainers: {least} to {MAX_TRAINERS} with byzantine {self.byzantine} (2 f + 3), not {self.trainers}"
             )
-        if self.rule == CONSENSUS and self.trainers > MAX_TRAINERS - PUBLIC_ROWS:
-            raise OptionError(f"trainers: at most {MAX_TRAINERS - PUBLIC_ROWS} with consensus, for its public rows")
+        if self.has_public_rows and most_rows(self.trainers, self.rounds, True, True) > MAX_ROWS:
+            raise OptionError(
+                f"trainers: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
+                f"not {self.trainers} and {self.rounds}"
+            )
         if len(self.adversaries) + 2 > self.trainers:
             raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
         if self.round_reward < self.trainers:
@@ -83,6 +87,10 @@ class MarketOptions:
             )
         except ValueError as error:
             raise OptionError(str(error)) from error
+
+    @property
+    def has_public_rows(self) -> bool:
+        return self.rule == CONSENSUS
 
     @property
     def is_table(self) -> bool:

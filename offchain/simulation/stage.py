@@ -16,7 +16,8 @@ from offchain.market.chain import contract_at
 from offchain.market.deployment import deploy
 from offchain.market.errors import MarketError
 from offchain.market.owner import Owner
-from offchain.market.terms import ProjectTerms
+from offchain.market.public_rows import first_row, initial_row
+from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Trainer
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import PolicyTerms
@@ -72,6 +73,9 @@ class Stage:
         model: npt.NDArray[np.float64],
         policy_terms: PolicyTerms,
         seats: int,
+        *,
+        rounds: int,
+        public_rows: bool = False,
         **terms: Any,
     ) -> None:
         """Publishes task and model, creates the project and gives the aggregator the turn. terms: what else
@@ -83,6 +87,9 @@ class Stage:
         task_digest, model_digest = self.owner.publish(description, model)
         address = self.deployment.policy_of(policy_terms)
         policy = contract_at(getattr(self.contracts, policy_terms.contract), address)
+        quantum: int = terms["quantum"]
+        row = initial_row(self.srs, model, quantum) if public_rows else None
+        rows = most_rows(seats, rounds, public_rows, row is not None)
         proposed = ProjectTerms.proposed(
             token=str(self.token.address),
             seats=seats,
@@ -90,10 +97,13 @@ class Stage:
             bits=BITS,
             policy=address,
             policy_terms=policy_terms,
-            policy_gas=policy.gas_for(policy_terms.rule_number, seats),
+            policy_gas=policy.gas_for(policy_terms.rule_number, rows),
             aggregators=[str(self._aggregator_account.address)],
             model=model_digest,
             task=task_digest,
+            rounds=rounds,
+            public_rows=public_rows,
+            first_row=first_row(row),
             **terms,
         )
         parties = 2 + seats

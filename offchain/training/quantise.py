@@ -26,10 +26,20 @@ import numpy.typing as npt
 
 from offchain.training.errors import QuantiseError
 
-__all__ = ["MAX_QUANTUM", "QUANTUM_BITS", "Quantised", "choose_quantum", "dequantise", "quantise", "zero_residual"]
+__all__ = [
+    "MAX_QUANTUM",
+    "QUANTUM_BITS",
+    "Quantised",
+    "choose_quantum",
+    "dequantise",
+    "in_quanta",
+    "quantise",
+    "zero_residual",
+]
 
 QUANTUM_BITS = 64  # a quantum is a number of 2^-64
 MAX_QUANTUM = 2**96  # limit of the terms
+MAX_MODEL = 2**52  # quanta in an entry of a model: what a public row may have
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,6 +79,19 @@ def quantise(update: Floats, residual: Floats, quantum: int, bits: int) -> Quant
 def dequantise(values: npt.NDArray[np.int16], quantum: int) -> Floats:
     """q * values, float64[d]: what the others read in a quantised update."""
     return values.astype(np.float64) * _step(quantum)
+
+
+def in_quanta(model: Floats, quantum: int) -> npt.NDArray[np.int64]:
+    """A model, float64[d], in quanta, each entry rounded to an integer, ties to even: int64[d].
+
+    So an initial model is a row beside quantised updates, the same on every machine. Raises QuantiseError for entries
+    that aren't finite or are beyond 2^52 quanta.
+    """
+    with np.errstate(over="ignore"):
+        rounded = np.rint(model / _step(quantum))
+    if model.ndim != 1 or model.dtype != np.float64 or not (np.abs(rounded) <= MAX_MODEL).all():
+        raise QuantiseError("a model is a float64 vector of at most 2^52 quanta an entry")
+    return rounded.astype(np.int64)
 
 
 def zero_residual(dimension: int) -> Floats:

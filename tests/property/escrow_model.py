@@ -146,7 +146,7 @@ class EscrowModel:
         self, who: str, excluded: frozenset[int], contributions: tuple[int, ...] | None, genuine: bool = True
     ) -> None:
         """`contributions` by row, None if the policy fails; `genuine`: the commitments are the rows' own, and with
-        public rows those of the last aggregate and of the sum of steps.
+        public rows those of all aggregates so far.
         """
         self._need_scoring(who, excluded)
         need(len(excluded) <= self.terms["max_excluded"], "settle: too many excluded")

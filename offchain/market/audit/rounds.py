@@ -4,13 +4,12 @@ The proofs are verified here, by the Python verifiers, against the commitments t
 depends on what the chain's own verifier said. The matrix that they show is given to the policy, in Python too if it is
 one of this package's. The aggregate is sum_i k_i C_i, with its weights.
 
-In a project with public rows the matrix has two rows more, whose commitments follow from the rounds before:
-S = the last aggregate, M = sum_r (2^41 // sum_i k_ri) S_r.
+In a project with public rows the aggregates of the rounds before are rows of the matrix too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from offchain.market.audit.books import Settled
@@ -25,37 +24,19 @@ from offchain.proving.range_verifier import verify_range
 from offchain.proving.srs import Srs
 from offchain.proving.transcript import GramStatement
 from offchain.proving.verifier import verify
-from offchain.scoring.aggregate import step_scale
 from offchain.scoring.policy import NotAGramMatrixError, Outcome, evaluate
 
-__all__ = ["PublicPoints", "check_policy", "check_proofs"]
+__all__ = ["IDENTITY", "check_policy", "check_proofs"]
 
 IDENTITY: Point = (0, 0)
 
 
-@dataclass(frozen=True)
-class PublicPoints:
-    """Commitments to the last aggregate and to the sum of all steps."""
-
-    last: Point
-    steps: Point
-
-    @classmethod
-    def after(cls, before: PublicPoints | None, settled: Settled) -> PublicPoints | None:
-        """Those after a round; they stay what they were if it kept nothing."""
-        if settled.aggregate == IDENTITY:
-            return before
-        points, scalars = [settled.aggregate], [step_scale(settled.total_weight)]
-        if before is not None:
-            points, scalars = [*points, before.steps], [*scalars, 1]
-        return cls(settled.aggregate, combine(points, scalars))
-
-
-def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall, public: PublicPoints | None) -> None:
-    """Raises Difference unless the proofs show the call's matrix of the delivered rows and of the public ones."""
-    known = (public.last, public.steps) if public is not None else ()
-    delivered = tuple(delivery.commitment for delivery in settled.delivered)
-    same("the list of commitments", call.commitments, delivered + known)
+def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall, public: Sequence[Point]) -> None:
+    """Raises Difference unless the proofs show the call's matrix of the delivered rows and of the public ones, whose
+    commitments are given.
+    """
+    delivered = (delivery.commitment for delivery in settled.delivered)
+    same("the list of commitments", call.commitments, (*delivered, *public))
     commitments = _proved(settled, call)
     context = project.context(settled.round, settled.entry["aggregator"])
     terms, rows = project.terms, len(settled.rows)
@@ -120,7 +101,6 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         terms.policy_gas,
         terms.policy_params(terms.has_reference(settled.seats)),
         settled.rate,
-        terms.public_rows,
         IDENTITY,
     )
     said, failed = answer[0], answer[1]

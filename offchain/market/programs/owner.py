@@ -17,8 +17,9 @@ from offchain.market.owner import Owner
 from offchain.market.programs.base import Program, Surroundings, kept_key
 from offchain.market.programs.steps import OwnerView, Step, next_owner_step
 from offchain.market.project import Look, Project
+from offchain.market.public_rows import first_row, initial_row
 from offchain.market.settings import OwnerSettings
-from offchain.market.terms import ProjectTerms
+from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
@@ -158,24 +159,29 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     policy_terms = PolicyTerms(rule=settings.policy, byzantine=settings.byzantine)
     name = "consensus_policy" if settings.policy == CONSENSUS else "round_policy"
     policy = contract_at(getattr(around.contracts, policy_terms.contract), deployment[name])
+    quantum = choose_quantum(pilot, _BITS)
+    has_first = settings.has_public_rows and settings.open
+    row = first_row(initial_row(around.srs, model, quantum) if has_first else None)
+    rows = most_rows(settings.seats, settings.rounds, settings.has_public_rows, has_first)
     proposed = ProjectTerms.proposed(
         token=settings.token,
         round_reward=int(settings.round_reward),
         rounds=settings.rounds,
         seats=settings.seats,
         dimension=model.size,
-        quantum=choose_quantum(pilot, _BITS),
+        quantum=quantum,
         learning_rate=settings.learning_rate,
         policy=deployment[name],
         policy_terms=policy_terms,
-        policy_gas=int(policy.gas_for(policy_terms.rule_number, settings.seats)),
+        policy_gas=int(policy.gas_for(policy_terms.rule_number, rows)),
         aggregators=list(settings.aggregators),
         model=around.store.put(content).digest,
         task=around.store.put(published).digest,
         max_excluded=settings.max_excluded,
         min_rows=settings.min_rows or None,
         bits=_BITS,
-        public_rows=settings.policy == CONSENSUS,
+        public_rows=settings.has_public_rows,
+        first_row=row,
         reference=settings.reference,
         window=settings.window,
     )

@@ -8,16 +8,26 @@ from typing import Any
 import pytest
 
 from offchain.experiments.catalogue import EXPERIMENTS
-from offchain.experiments.experiment import Table, setup, where
+from offchain.experiments.experiment import Table, pairs, setup, where
 from offchain.experiments.federation import Setup
+from offchain.experiments.manipulation import WideDigits
 from offchain.experiments.report import draw, markdown, section
+from offchain.training.local import initial_model
+from offchain.training.task import Task
 
 # by experiment: a cell of each kind
 CELLS: dict[str, list[dict[str, Any]]] = {
-    "fairness": [{"setting": "size", "trainers": 5, "seed": 0}],
+    "fairness": [{"what": what, "setting": "size", "trainers": 5, "seed": 0} for what in ("exact", "pay")],
     "robustness": [{"rule": "consensus", "attack": "sign-flip", "hostile": 3, "seed": 0}],
     "manipulation": [
-        {"rule": "consensus", "setting": "same", "seed": 0, "attack": "copies", "seats": 5, "split": True}
+        {"what": what, "rule": "consensus", "setting": "same", "seed": 0, "attack": attack, "seats": seats}
+        for what, attack, seats in (
+            ("pay", "adaptive", 3),
+            ("free", "ring", 3),
+            ("wide", "cube", 1),
+            ("wide", None, 3),
+            ("split", "copies", 5),
+        )
     ],
     "stability": [{"setting": "size", "pay": "consensus", "seed": 0}],
     "quantisation": [{"task": "wine", "seed": 0}],
@@ -30,8 +40,12 @@ CELLS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def small_setup(task: str = "wine", **options: Any) -> Setup:
-    return setup("wine", **({"rounds": 2, "epochs": 1} | options))
+def small_setup(task: str | Task = "wine", **options: Any) -> Setup:
+    return setup("wine", **({"epochs": 1} | options | {"rounds": 2}))
+
+
+def kind(cell: dict[str, Any]) -> tuple[str, ...]:
+    return (*cell, cell.get("what", ""))
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -42,11 +56,9 @@ def test_section__results_of_all_cells__has_the_command_and_each_table(
     monkeypatch.setattr(f"{experiment.measure.__module__}.setup", small_setup)
     cells = experiment.cells(2)
     assert all(cell in cells for cell in CELLS[name])
-    measured = {tuple(cell): experiment.measure(cell) for cell in CELLS[name]}
+    measured = {kind(cell): experiment.measure(cell) for cell in CELLS[name]}
     one = next(iter(measured.values()))
-    results = [
-        {"cell": cell, "result": measured.get(tuple(cell), one)} for cell in cells
-    ]  # it stands for all of its kind
+    results = [{"cell": cell, "result": measured.get(kind(cell), one)} for cell in cells]  # it stands for all of a kind
 
     text = section(experiment, results, "What it means.", "figures")
     draw(experiment, results, tmp_path / "figure.svg")
@@ -84,3 +96,33 @@ def test_where__parameters__finds_the_cells_that_have_all_of_them() -> None:
     ]
     assert where(results, a=1, b=2) == [{"x": 2}]
     assert where(results, a=1) == [{"x": 1}, {"x": 2}]
+
+
+def test_pairs__measured_in_another_order__are_of_the_same_seed() -> None:
+    order = [("a", 0), ("b", 2), ("a", 1), ("b", 0), ("a", 2), ("b", 1)]
+    results: list[dict[str, Any]] = [
+        {"cell": {"rule": name, "seed": seed}, "result": {name: seed}} for name, seed in order
+    ]
+
+    assert pairs(results, {"rule": "a"}, {"rule": "b"}) == [({"a": seed}, {"b": seed}) for seed in range(3)]
+    assert pairs(results, {"rule": "b"}, {"rule": "a"}) == [({"b": seed}, {"a": seed}) for seed in (2, 0, 1)]
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 2], [0, 1, 1]])
+def test_pairs__other_seeds__raises(seeds: list[int]) -> None:
+    results: list[dict[str, Any]] = [{"cell": {"rule": "a", "seed": seed}, "result": {}} for seed in (0, 1)]
+    results += [{"cell": {"rule": "b", "seed": seed}, "result": {}} for seed in seeds]
+
+    with pytest.raises(ValueError, match="the same seeds"):
+        pairs(results, {"rule": "a"}, {"rule": "b"})
+
+
+def test_pairs__a_seed_twice_in_both__raises() -> None:
+    results: list[dict[str, Any]] = [{"cell": {"rule": name, "seed": 0}, "result": {}} for name in ("a", "b")] * 2
+
+    with pytest.raises(ValueError, match="each once"):
+        pairs(results, {"rule": "a"}, {"rule": "b"})
+
+
+def test_wide_digits__its_model__has_19210_parameters() -> None:
+    assert initial_model(setup(WideDigits()).task, 0).size == 19_210

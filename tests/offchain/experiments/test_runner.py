@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,17 @@ def test_load__last_line_cut_off__leaves_it_out_and_cuts_it_off(tmp_path: Path) 
 
 def test_load__no_file__nothing(tmp_path: Path) -> None:
     assert load(tmp_path / "none.jsonl") == []
+
+
+def test_run__project_folder_not_on_the_path__processes_find_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `ape run` leaves the path once a script is loaded."""
+    root = str(Path(__file__).resolve().parents[3])
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", root)])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    results = run("squares", [{"x": 3}], _square, tmp_path / "squares.jsonl", workers=1)
+
+    assert results[0]["result"] == {"square": 9}

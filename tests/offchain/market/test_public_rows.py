@@ -6,22 +6,26 @@ The policy is a mock, which is told the answer that the aggregator gives itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ape
 import numpy as np
 import pytest
+from eth_abi import encode
+from eth_utils import keccak
 
 from offchain.bench.gas import Synthetic
-from offchain.market.aggregator import Aggregator, settle_arguments
+from offchain.market import auditor as auditor_module
+from offchain.market.aggregator import Aggregator, Opened, settle_arguments
+from offchain.market.audit.finding import Difference
 from offchain.market.errors import MarketError
 from offchain.market.project import Delivery
-from offchain.market.public_rows import PublicRow, after
+from offchain.market.public_rows import PublicRow, running_hash
 from offchain.market.terms import ProjectTerms
 from offchain.market.trainer import Schedule
-from offchain.proving.commitment import Combination, commit_combination, random_tail
+from offchain.proving.commitment import Combination, commit_combination
 from offchain.proving.gram import gram_matrix
-from offchain.proving.round import prove_round
 from offchain.scoring.policy import ONE, Outcome, PolicyTerms
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -31,6 +35,7 @@ from offchain.training.registry import make_task
 from offchain.training.vector import dimension
 from tests.escrow_driver import outcome_bytes
 from tests.offchain.market.play import Play
+from tests.offchain.market.test_auditor import audit
 
 SEATS = 3
 
@@ -135,20 +140,35 @@ def to_second(play: Play, told: Any) -> Play:
     return play
 
 
-def test_settle__three_rounds__matrix_has_the_public_rows_from_the_second_on(public_play: Play, told: Any) -> None:
-    aggregator = public_play.aggregator
+def test_settle__three_rounds__matrix_has_the_aggregates_before_it(public_play: Play, told: Any) -> None:
+    aggregator, escrow = public_play.aggregator, public_play.project.escrow
     settled = [play_round(public_play, told).settlement for _ in range(3)]
     (first, one), (second, two), (third, _) = (vectors_of(public_play, round_) for round_ in range(3))
     assert [rows for rows, _ in aggregator.asked] == [SEATS] * 3
     assert aggregator.asked[0][1] == triangle(first)
-    scale = 2**41 // sum(aggregator.weights)
-    steps = [scale * x for x in one]
-    assert aggregator.asked[1][1] == triangle([*second, one, steps])
-    steps = [x + scale * y for x, y in zip(steps, two, strict=True)]
-    assert aggregator.asked[2][1] == triangle([*third, two, steps])
+    assert aggregator.asked[1][1] == triangle([*second, one])
+    assert aggregator.asked[2][1] == triangle([*third, one, two])
     assert not any(settlement.policy_failed for settlement in settled)
     assert settled[2].weights == aggregator.weights
     assert len(settled[2].credits) == SEATS
+    assert bytes(escrow.public_rows()) == running_hash(settlement.aggregate for settlement in settled)
+
+
+def test_settle__by_who_aggregated_nothing_so_far__has_the_rows_from_the_store(
+    public_play: Play, told: Any, project: Any
+) -> None:
+    stage = public_play.stage
+    for _ in range(2):
+        play_round(public_play, told)
+    public_play.to_settling()
+    before = public_play.aggregator
+    fresh = Deciding(before.account, stage.project, project, stage.store, stage.srs, before._key)
+    assert [row.commitment for row in fresh.public_rows()] == [
+        settlement.aggregate for settlement in public_play.project.settlements()
+    ]
+    fresh.settle()
+    (_, one), (_, two), (third, _) = (vectors_of(public_play, round_) for round_ in range(3))
+    assert fresh.asked == [(SEATS, triangle([*third, one, two]))]
 
 
 def vectors_of(play: Play, round_: int) -> tuple[list[list[int]], list[int]]:
@@ -167,14 +187,13 @@ def triangle(rows: list[list[int]]) -> list[int]:
 
 
 def test_settle__after_a_void_outcome__public_rows_are_as_before(public_play: Play, told: Any) -> None:
-    weights = play_round(public_play, told).settlement.weights
+    play_round(public_play, told)
     _, combined = vectors_of(public_play, 0)
     void = play_round(public_play, told, [0, 0, 0]).settlement
     assert void.aggregate == (0, 0)
     play_round(public_play, told, [ONE, ONE, ONE])
     later, _ = vectors_of(public_play, 2)
-    scale = 2**41 // sum(weights)
-    assert public_play.aggregator.asked[2][1] == triangle([*later, combined, [scale * x for x in combined]])
+    assert public_play.aggregator.asked[2][1] == triangle([*later, combined])
 
 
 @pytest.mark.parametrize("served", ["nothing", "another"])
@@ -187,6 +206,8 @@ def test_settle__aggregate_is_not_to_be_had__made_again_from_its_payloads(
     receipt = second.aggregator.settle().receipt
     (event,) = receipt.decode_logs(second.project.escrow.Settled)
     assert not event.policy_failed
+    (_, combined), (rows, _) = (vectors_of(second, round_) for round_ in range(2))
+    assert second.aggregator.asked[1][1] == triangle([*rows, combined])
 
 
 def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
@@ -209,7 +230,7 @@ def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
 
 def withhold(play: Play, monkeypatch: pytest.MonkeyPatch, served: str) -> None:
     """The store has no aggregate of the first round, or another one."""
-    (settlement,) = play.project.public_settlements()
+    settlement = play.project.public_settlements()[0]
     get, size = play.stage.store.get, play.project.terms.dimension
 
     def changed(content: Any, max_size: int) -> bytes:
@@ -222,59 +243,114 @@ def withhold(play: Play, monkeypatch: pytest.MonkeyPatch, served: str) -> None:
     monkeypatch.setattr(play.stage.store, "get", changed)
 
 
+def to_third(play: Play, told: Any) -> tuple[Opened, list[PublicRow]]:
+    """The third round, to be settled: what there is to settle it from."""
+    for _ in range(2):
+        play_round(play, told)
+    play.to_settling()
+    return play.aggregator._open_all(play.project.deliveries(2)), play.aggregator.public_rows()
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_settle__another_vector_for_a_public_row__refused(public_play: Play, told: Any, which: int) -> None:
     """By the escrow if it says so, and by the proof if it doesn't."""
-    second = to_second(public_play, told)
-    aggregator, project = second.aggregator, second.project
-    opened = aggregator._open_all(project.deliveries(1))
-    public = aggregator.public_rows()
-    assert public is not None
-    other = list(public.combinations)
-    values = other[which].values.copy()
+    opened, public = to_third(public_play, told)
+    aggregator, project = public_play.aggregator, public_play.project
+    values = public[which].combination.values.copy()
     values[0] += 1
-    other[which] = Combination(values, other[which].tail)
-    known = [delivery.commitment for delivery in opened.rows]
-    context = project.context(1, str(aggregator.account.address))
-
-    def proved(**changes: Any) -> tuple[Any, ...]:
-        gram = gram_matrix(opened.updates, other)
-        proof = prove_round(
-            aggregator.srs, context, opened.updates, opened.tails, BITS, public=other, gram=gram, **changes
-        )
-        return settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
-
-    for arguments, error in (
-        (proved(), "escrow: wrong public rows"),
-        (proved(commitments=[*known, *public.commitments]), "verifier: pairing check failed"),
+    changed = Combination(values, public[which].combination.tail)
+    for commitment, error in (
+        (commit_combination(aggregator.srs, changed), "escrow: wrong public rows"),
+        (public[which].commitment, "verifier: pairing check failed"),
     ):
+        rows = [*public[:which], PublicRow(changed, commitment), *public[which + 1 :]]
+        gram = gram_matrix(opened.updates, [row.combination for row in rows])
+        aggregator._proof = None  # what is asked for is one of these rows
+        proof = aggregator._prove(2, opened, gram, rows)
+        arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
         with ape.reverts(error):
             project.escrow.settle(*arguments, sender=aggregator.account)
 
 
-def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any) -> None:
-    second = to_second(public_play, told)
-    aggregator, project = second.aggregator, second.project
-    opened, public = aggregator._open_all(project.deliveries(1)), aggregator.public_rows()
-    assert public is not None
-    gram = gram_matrix(opened.updates, public.combinations)
-    gram[SEATS] += 1  # of the first row with the last aggregate
-    proof = aggregator._prove(1, opened, gram, public)
+@pytest.mark.parametrize("rows", [[], [0], [1], [1, 0], [0, 0], [0, 1, 1]], ids=str)
+def test_settle__proof_for_other_public_rows__refused_by_the_escrow(
+    public_play: Play, told: Any, rows: list[int]
+) -> None:
+    opened, public = to_third(public_play, told)
+    aggregator, project = public_play.aggregator, public_play.project
+    other = [public[k] for k in rows]
+    proof = aggregator._prove(2, opened, gram_matrix(opened.updates, [row.combination for row in other]), other)
+    arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
+    with ape.reverts("escrow: wrong public rows"):
+        project.escrow.settle(*arguments, sender=aggregator.account)
+
+
+@pytest.mark.parametrize("entry", [SEATS, SEATS + 1, -3, -2, -1])
+def test_settle__false_product_with_a_public_row__refused(public_play: Play, told: Any, entry: int) -> None:
+    """The first row's with both, and theirs with each other."""
+    opened, public = to_third(public_play, told)
+    aggregator, project = public_play.aggregator, public_play.project
+    gram = gram_matrix(opened.updates, [row.combination for row in public])
+    gram[entry] += 1
+    proof = aggregator._prove(2, opened, gram, public)
     arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
     with ape.reverts("verifier: pairing check failed"):
         project.escrow.settle(*arguments, sender=aggregator.account)
 
 
-def test_after__rounds_of_any_weight__commitment_is_that_of_the_sum(public_play: Play) -> None:
-    srs, random, public = public_play.stage.srs, np.random.default_rng(5), None
-    total, tails = np.zeros(20, np.int64), [0] * 8
-    for weight in (1, 3 * ONE, 2**41 - 1):
-        values = random.integers(-(2**15) * weight, 2**15 * weight, 20) if weight < 2**40 else np.ones(20, np.int64)
-        row = Combination(values, tuple(random_tail()))
-        public = after(public, PublicRow(row, commit_combination(srs, row)), weight)
-        total += values * (2**41 // weight)
-        tails = [t + 2**41 // weight * u for t, u in zip(tails, row.tail, strict=True)]
-        assert public.last.combination is row
-    assert public is not None
-    assert np.array_equal(public.steps.combination.values, total)
-    assert public.steps.commitment == commit_combination(srs, Combination(total, tuple(tails)))
+# --- what an auditor makes of it
+
+
+def test_audit__three_rounds_and_a_void_outcome__follows_the_public_rows(
+    public_play: Play, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auditor_module, "check_policy", lambda *_: None)  # the mock answers as it did last
+    for weights in ([ONE, ONE - 7, ONE // 3], [0, 0, 0], [ONE, 1, ONE], [ONE, ONE, ONE]):
+        play_round(public_play, told, weights)
+    texts = [finding.text for finding in audit(public_play)]
+    told_rows = [text.split("of ")[1].split(",")[0] for text in texts if text.startswith("the proofs show")]
+    assert told_rows == ["3 rows", "3 rows and 1 public", "3 rows and 1 public", "3 rows and 2 public"]
+
+
+@pytest.mark.parametrize("rows", [[], [0], [1], [1, 0], [0, 0], [0, 1, 1]], ids=str)
+def test_audit__public_rows_of_the_call_are_others__named(
+    public_play: Play, told: Any, monkeypatch: pytest.MonkeyPatch, rows: list[int]
+) -> None:
+    for _ in range(3):
+        play_round(public_play, told)
+    read = auditor_module.read_settle_call
+
+    def changed(project: Any, entry: Any) -> Any:
+        call = read(project, entry)
+        own, public = call.commitments[:SEATS], call.commitments[SEATS:]
+        return replace(call, commitments=(*own, *(public[k] for k in rows))) if len(public) == 2 else call
+
+    monkeypatch.setattr(auditor_module, "read_settle_call", changed)
+    for name in ("verify", "verify_range"):  # they are right, and take long
+        monkeypatch.setattr(f"offchain.market.audit.rounds.{name}", lambda *_: None)
+    monkeypatch.setattr(auditor_module, "check_policy", lambda *_: None)
+    with pytest.raises(Difference, match="round 2: the list of commitments is"):
+        audit(public_play)
+
+
+def test_audit__escrow_keeps_other_public_rows__named(
+    public_play: Play, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the contract took in what a void outcome leaves, or forgot a round."""
+    for _ in range(2):
+        play_round(public_play, told)
+    for name in ("check_proofs", "check_policy"):
+        monkeypatch.setattr(auditor_module, name, lambda *_: None)
+    honest = auditor_module.running_hash
+    for other in (lambda rows: honest(rows[:1]), lambda rows: honest(rows[::-1]), lambda rows: honest([*rows, (0, 0)])):
+        monkeypatch.setattr(auditor_module, "running_hash", other)
+        with pytest.raises(Difference, match="the hash of the public rows is"):
+            audit(public_play)
+
+
+def test_running_hash__of_points__begins_at_zero_and_goes_by_order() -> None:
+    one, other = (1, 2), (3, 4)
+    first = keccak(encode(["bytes32", "uint256[2]"], [bytes(32), one]))
+    assert running_hash([]) == bytes(32)
+    assert running_hash([one]) == first
+    assert running_hash([one, other]) == keccak(encode(["bytes32", "uint256[2]"], [first, other]))

@@ -64,7 +64,7 @@ def fresh_guided(guided_play: Play) -> Any:
 
 
 def test_rounds__owner_judges__trainers_alone_are_paid(guided_play: Play) -> None:
-    for round_ in range(2):  # the second has public rows
+    for round_ in range(2):  # the second has a public row
         settle_round(guided_play)
         settlement = guided_play.project.settlements()[round_]
         assert settlement.contributions[0] == settlement.weights[0] == 0

@@ -78,33 +78,100 @@ def test_consensus__identical_rows__earn_together_what_one_does(copies: int, see
     updates = honest(seed, 11)
     alone = outcome_of(updates).contributions[10]
     together = outcome_of(np.vstack([updates[:10], *[updates[10:]] * copies])).contributions[10:]
-    assert 0 < sum(together) <= 1.2 * alone
+    assert 0 < sum(together) <= alone
+
+
+def later_round(seed: int, rows: int = 10, before: int = 5) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Updates of a round, whose errors are related as those of overlapping data are, and the aggregates before it: each
+    is much like the next, and has some of everybody's errors.
+    """
+    rng = np.random.default_rng(seed)
+    axes = directions(rng, 13 + before)
+    errors = rng.normal(size=(rows, 12)) @ axes[1:13]
+    errors /= np.linalg.norm(errors, axis=1, keepdims=True)
+    drift = errors.mean(axis=0)
+    public = [axes[0] + drift * (1 + k) / before + 0.4 * axes[13 + k] for k in range(before)]
+    return 0.5 * axes[0] + 0.8 * errors + 0.2 * public[-1], public
 
 
 @pytest.mark.parametrize("times", [1, 5])
-def test_consensus__replay_of_the_public_row__earns_nothing(times: int) -> None:
-    updates = honest(6)
-    public = updates.sum(axis=0)
-    steps = public + honest(60).sum(axis=0)
-    fresh = updates_of(np.linspace(0.4, 0.6, 10), 7)
-    for mixture in (public, steps, steps - 0.5 * public):
-        replaying = np.vstack([fresh[:9] + 0.2 * mixture, times * mixture / np.linalg.norm(mixture)])
-        unknown = outcome_of(replaying)
-        known = outcome_of(replaying, public=[public, steps])
-        assert unknown.contributions[9] > 0
-        assert known.contributions[9] * 10**4 < min(known.contributions[:9])
+@pytest.mark.parametrize(
+    "parts", [(0, 0, 0, 0, 1), (1, 1, 1, 1, 1), (0, 0, 0, -1, 2), (0, 0, 1, -3, 3), (1, -2, 0, 0, 2)]
+)
+def test_consensus__mixture_of_earlier_aggregates__earns_nothing(parts: tuple[float, ...], times: int) -> None:
+    updates, public = later_round(6)
+    mixture = sum(part * row for part, row in zip(parts, public, strict=True))
+    updates[9] = times * mixture / np.linalg.norm(mixture)
+    unknown, known = outcome_of(updates), outcome_of(updates, public=public)
+    assert unknown.contributions[9] > 0
+    assert known.contributions[9] * 10**4 < min(known.contributions[:9])
 
 
-def test_consensus__replay_hidden_in_noise__earns_next_to_nothing() -> None:
-    public, steps = honest(6).sum(axis=0), honest(60).sum(axis=0)
-    rng = np.random.default_rng(7)
-    errors = rng.normal(size=(10, 12)) @ directions(rng, 12)  # related, as those of overlapping data are
-    fresh = 0.5 * directions(rng, 1) + 0.8 * errors / np.linalg.norm(errors, axis=1, keepdims=True) + 0.2 * public
+@pytest.mark.parametrize("strength", [0.1, 0.5, 1.0])
+def test_consensus__replay_hidden_in_noise__earns_next_to_nothing(strength: float) -> None:
+    updates, public = later_round(7)
     noise = directions(np.random.default_rng(98), 1)[0]
-    for strength in (0.1, 0.5, 1.0):
-        fresh[9] = public / np.linalg.norm(public) + strength * noise
-        paid = outcome_of(fresh, public=[public, steps]).contributions
-        assert paid[9] < 0.02 * np.median(paid[:9])
+    updates[9] = public[-1] / np.linalg.norm(public[-1]) + strength * noise
+    paid = outcome_of(updates, public=public).contributions
+    assert paid[9] < 0.001 * np.median(paid[:9])
+
+
+@pytest.mark.parametrize("signs", [(1, 1), (1, 1, 1), (1, -1), (1, -1, 1)], ids=str)
+@pytest.mark.parametrize("own", [0.0, 0.7])
+def test_consensus__replays_with_a_vector_that_accomplices_share__earn_next_to_nothing(
+    signs: tuple[int, ...], own: float
+) -> None:
+    """They have much in common that is not public, but with each other alone."""
+    updates, public = later_round(8, rows=12)
+    noise = directions(np.random.default_rng(97), 1 + len(signs))
+    for i, sign in enumerate(signs):
+        updates[i] = public[-1] / np.linalg.norm(public[-1]) + 0.7 * sign * noise[0] + own * noise[1 + i]
+    paid = outcome_of(updates, byzantine=3, public=public).contributions
+    assert sum(paid[: len(signs)]) < 0.001 * np.median(paid[len(signs) :])
+
+
+def test_consensus__replay_with_a_little_of_a_trained_update__earns_little() -> None:
+    updates, public = later_round(8)
+    replay = public[-1] / np.linalg.norm(public[-1])
+    honest_pay = outcome_of(updates, public=public).contributions[9]
+    updates[9] = replay + 0.05 * updates[9]
+    assert outcome_of(updates, public=public).contributions[9] < 0.001 * honest_pay
+
+
+@pytest.mark.parametrize(("correlation", "shares"), [(0.2, False), (0.5, True)])
+def test_consensus__errors_correlated__share_a_voice_beyond_chance(correlation: float, shares: bool) -> None:
+    axes = directions(np.random.default_rng(13), 12)
+    loadings = np.full(10, 0.6)
+    errors = axes[1:11].copy()
+    errors[1] = correlation * errors[0] + np.sqrt(1 - correlation**2) * errors[1]
+    weights = outcome_of(loadings[:, None] * axes[0] + 0.8 * errors).weights
+    assert (weights[1] < 0.9 * ONE) == shares
+    assert min(weights[2:]) > 0.99 * ONE
+
+
+def test_consensus__trained_in_a_later_round__keep_most_of_their_pay() -> None:
+    updates, public = later_round(9)
+    plain, told = outcome_of(updates), outcome_of(updates, public=public)
+    assert (told.kept, told.weights) == (plain.kept, plain.weights)
+    kept = [a / b for a, b in zip(told.contributions, plain.contributions, strict=True)]
+    assert np.median(kept) == 1
+    assert sum(share > 0.5 for share in kept) >= 8
+
+
+@pytest.mark.parametrize("byzantine", [0, 1, 2])
+def test_consensus__far_above_the_others__at_most_three_times_the_best_that_may_be_honest(byzantine: int) -> None:
+    loadings = np.array([0.9, 0.85, *[0.4] * 8])
+    paid = outcome_of(updates_of(loadings, 11), byzantine).contributions
+    ranked = sorted(paid, reverse=True)
+    assert paid[0] <= 3.01 * ranked[byzantine]
+    # with f = 0 nobody is suspected; with f = 2 both of the best may be hostile
+    assert (paid[0] > 10 * ranked[2]) == (byzantine < 2)
+
+
+def test_consensus__all_better_than_the_rest__not_cut() -> None:
+    loadings = np.array([0.4, 0.4, 0.4, *[0.9] * 7])
+    paid = outcome_of(updates_of(loadings, 12), 2).contributions
+    assert np.allclose([c / ONE**2 for c in paid[3:]], 0.9**4, rtol=0.05)
 
 
 def test_consensus__public_rows_unlike_all__same_rows_and_weights() -> None:

@@ -13,7 +13,7 @@ import torch
 from offchain.simulation.attacks.attack import Attack, Knowledge, noise_like
 from offchain.simulation.attacks.errors import AttackError
 from offchain.simulation.attacks.free_rider import FREE_RIDER
-from offchain.simulation.attacks.pay import PAY
+from offchain.simulation.attacks.pay import PAY, STRATEGIES, expected_pay, surrogate
 from offchain.simulation.attacks.poison import POISON, alie_deviations, gamma, with_trigger
 from offchain.simulation.attacks.sybil import SYBIL, split_shards
 from offchain.simulation.attacks.table import ATTACKS, find_attack
@@ -23,7 +23,8 @@ from offchain.training.task import Samples
 D = 2_000  # of these tests' updates: a Gaussian's norm is within a few percent of what is expected
 CLOSE = 0.1
 POISONERS = [name for name, attack in ATTACKS.items() if attack.poisons]
-REPLAYS = ("delta", "delta-noise", "older", "history")
+MADE = ("extrapolate", "curve", "mixture", "masked", "positive", "cube")  # of past steps, at the last one's norm
+REPLAYS = ("delta", "delta-noise", "older", "history", *MADE, "ring", "ring-opposed")
 
 
 def knowledge(*, k: int = 3, past: int = 3, round_: int | None = None, honest: int = 0, seed: int = 5) -> Knowledge:
@@ -330,16 +331,18 @@ def test_pool_noise__each_account__has_noise_of_half_the_norm_of_its_own() -> No
     assert (np.corrcoef(noise)[np.triu_indices(3, 1)] < CLOSE).all()
 
 
-def test_sharpen__a_past_step__is_added_twice() -> None:
+@pytest.mark.parametrize(("name", "times"), [("sharpen", 2), ("sharpen-half", 0.5)])
+def test_sharpen__a_past_step__is_added(name: str, times: float) -> None:
     know = knowledge()
 
-    assert send("sharpen", know) - know.own == pytest.approx(np.tile(2 * know.past[-1], (3, 1)))
+    assert send(name, know) - know.own == pytest.approx(np.tile(times * know.past[-1], (3, 1)))
 
 
-def test_sharpen__first_round__is_honest() -> None:
+@pytest.mark.parametrize("name", ["sharpen", "sharpen-half"])
+def test_sharpen__first_round__is_honest(name: str) -> None:
     know = knowledge(past=0)
 
-    np.testing.assert_array_equal(send("sharpen", know), know.own)
+    np.testing.assert_array_equal(send(name, know), know.own)
 
 
 def test_concentrate__first_account__sends_the_mean_and_the_others_their_own() -> None:
@@ -348,6 +351,127 @@ def test_concentrate__first_account__sends_the_mean_and_the_others_their_own() -
 
     assert updates[0] == pytest.approx(know.own.mean(axis=0))
     np.testing.assert_array_equal(updates[1:], know.own[1:])
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def alike(rows: np.ndarray) -> np.ndarray:
+    """Cosines."""
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return units @ units.T
+
+
+@pytest.mark.parametrize(("own", "k"), [(0.3, 3), (0.6, 3), (0.6, 2)])
+def test_surrogate__own_updates__are_others_as_alike_to_each_other_as_to_them(own: float, k: int) -> None:
+    random = np.random.default_rng(2)
+    rows = np.sqrt(own) * random.normal(size=D) + np.sqrt(1 - own) * random.normal(size=(k, D))
+    know = replace(knowledge(k=k), own=rows)
+
+    others = surrogate(know)
+
+    assert others.shape == (10 - k, D)
+    assert np.linalg.norm(others, axis=1) == pytest.approx(np.linalg.norm(rows, axis=1).mean(), rel=CLOSE)
+    cosines = alike(np.vstack([rows, others]))
+    expected = cosines[:k, :k][np.triu_indices(k, 1)].mean()
+    assert cosines[:k, k:].mean() == pytest.approx(expected, abs=0.05)
+    assert cosines[k:, k:][np.triu_indices(10 - k, 1)].mean() == pytest.approx(expected, abs=0.05)
+
+
+def test_surrogate__one_update__takes_half_as_its_cosine_with_others() -> None:
+    know = knowledge(k=1)
+    cosines = alike(np.vstack([know.own, surrogate(know)]))
+
+    assert cosines[np.triu_indices(10, 1)] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_surrogate__own_updates_lean_on_a_past_step__others_do_as_much(k: int) -> None:
+    know = knowledge(k=k)
+    know = replace(know, own=know.own + 1.5 * know.past[0] - 0.5 * know.past[2])
+
+    others = surrogate(know)
+
+    mean = np.mean([unit(row) for row in know.own], axis=0)
+    for step in know.past:
+        leaning = [unit(row) @ unit(step) for row in others]
+        assert leaning == pytest.approx([mean @ unit(step)] * len(others), abs=0.07)
+
+
+def test_surrogate__steps_that_repeat_or_are_zero__are_finite() -> None:
+    know = knowledge()
+
+    assert np.isfinite(surrogate(replace(know, past=(know.past[0], know.past[0], np.zeros(D))))).all()
+
+
+def test_surrogate__others_are_known__is_what_they_send() -> None:
+    know = knowledge(honest=7)
+
+    np.testing.assert_array_equal(surrogate(know), know.honest)
+
+
+def test_expected_pay__honest_rows__is_a_part_of_one_and_nothing_for_noise() -> None:
+    know = knowledge(honest=10, past=0)
+    assert know.honest is not None
+    mine, others = know.honest[:3], know.honest[3:]
+
+    assert expected_pay(know, mine, others) == pytest.approx(0.3, abs=0.1)
+    assert expected_pay(know, mine, others) + expected_pay(know, others, mine) == pytest.approx(1.0)
+    assert expected_pay(know, np.random.default_rng(0).normal(size=(3, D)), others) < 0.01
+
+
+def test_expected_pay__a_public_step__earns_less_than_unknown() -> None:
+    know = knowledge(honest=7)
+    assert know.honest is not None
+    step = know.honest.mean(axis=0)
+
+    unknown = expected_pay(know, np.tile(step, (3, 1)), know.honest)
+    public = expected_pay(replace(know, past=(step,)), np.tile(step, (3, 1)), know.honest)
+
+    assert public < unknown / 10
+
+
+def test_expected_pay__too_few_rows_or_too_many_steps__is_asked_of_what_fits() -> None:
+    know = knowledge(past=40)
+    assert expected_pay(know, know.own[:1], know.own[1:2]) == 0.0  # two rows: void
+    assert 0 < expected_pay(know, know.own, surrogate(know)) < 1
+
+
+@pytest.mark.parametrize("honest", [0, 7])
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("past", [0, 3])
+def test_adaptive__all_strategies__sends_the_one_that_pays_most_in_its_round(past: int, k: int, honest: int) -> None:
+    know = knowledge(k=k, past=past, honest=honest)
+    sent = send("adaptive", know)
+
+    again = knowledge(k=k, past=past, honest=honest)  # its generator as it was
+    others = surrogate(again)
+    candidates = [strategy(again) for strategy in STRATEGIES.values()]
+    pays = [expected_pay(again, candidate, others) for candidate in candidates]
+
+    np.testing.assert_array_equal(candidates[0], know.own)
+    assert expected_pay(again, sent, others) == max(pays) >= pays[0]
+    np.testing.assert_array_equal(sent, candidates[pays.index(max(pays))])
+
+
+def test_adaptive__others_have_better_updates__gains_over_honest() -> None:
+    random = np.random.default_rng(8)
+    common = random.normal(size=D)
+    know = replace(
+        knowledge(past=0), own=common + 2 * random.normal(size=(3, D)), honest=common + random.normal(size=(7, D))
+    )
+    assert know.honest is not None
+
+    sent = send("adaptive", know)
+
+    assert expected_pay(know, sent, know.honest) > 1.5 * expected_pay(know, know.own, know.honest)
+
+
+def test_adaptive__a_void_round_whatever_is_sent__is_honest() -> None:
+    know = replace(knowledge(k=1), rows=2)
+
+    np.testing.assert_array_equal(send("adaptive", know), know.own)
 
 
 # free riders
@@ -405,6 +529,91 @@ def test_history__all_steps__are_in_it_with_positive_weights_of_each_account() -
     assert residual == pytest.approx(0, abs=1e-9)
     assert (weights > 0).all()
     assert len({tuple(column) for column in weights.T}) == 3
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_made_of_steps__any__has_the_norm_of_the_last(name: str) -> None:
+    know = knowledge()
+
+    assert np.linalg.norm(send(name, know), axis=1) == pytest.approx(np.linalg.norm(know.past[-1]))
+
+
+@pytest.mark.parametrize(
+    ("name", "past", "weights"),
+    [
+        ("extrapolate", 1, [1]),
+        ("extrapolate", 2, [-1, 2]),
+        ("extrapolate", 3, [0, -1, 2]),
+        ("curve", 1, [1]),
+        ("curve", 2, [-1, 2]),
+        ("curve", 3, [1, -3, 3]),
+        ("curve", 4, [0, 1, -3, 3]),
+    ],
+)
+def test_extrapolation__past_steps__go_on_as_a_polynomial_does(name: str, past: int, weights: list[int]) -> None:
+    know = knowledge(past=past)
+    know = replace(know, past=tuple((10.0**i) * step for i, step in enumerate(know.past)))  # norms don't count
+    expected = unit(sum(w * unit(step) for w, step in zip(weights, know.past, strict=True)))
+
+    for update in send(name, know):
+        assert unit(update) == pytest.approx(expected)
+
+
+def test_mixture__all_steps__have_weights_of_either_sign_of_each_account() -> None:
+    know = knowledge(k=40)
+    steps = np.stack([unit(step) for step in know.past])
+    weights, residual, *_ = np.linalg.lstsq(steps.T, send("mixture", know).T, rcond=None)
+
+    assert residual == pytest.approx(0, abs=1e-9)
+    assert len({tuple(column) for column in weights.T}) == 40
+    assert (np.abs((weights > 0).mean(axis=1) - 0.5) < 0.25).all()
+    assert (np.abs(np.corrcoef(weights)[np.triu_indices(3, 1)]) < 0.5).all()
+
+
+def test_masked__last_step__has_half_its_entries_and_each_account_others() -> None:
+    know = knowledge()
+    updates = send("masked", know)
+
+    kept = updates != 0
+    assert kept.mean(axis=1) == pytest.approx(0.5, abs=0.05)
+    assert (kept[0] == kept[1]).mean() == pytest.approx(0.5, abs=0.05)
+    for update, mask in zip(updates, kept, strict=True):
+        assert unit(update) == pytest.approx(unit(know.past[-1] * mask))
+
+
+def test_positive__last_step__has_no_other_entries() -> None:
+    know = knowledge()
+    step = know.past[-1]
+
+    for update in send("positive", know):
+        assert unit(update) == pytest.approx(unit(np.where(step > 0, step, 0)))
+
+
+def test_cube__last_step__is_its_third_powers() -> None:
+    know = knowledge()
+
+    for update in send("cube", know):
+        assert unit(update) == pytest.approx(unit(know.past[-1] ** 3))
+
+
+def test_ring__accounts__share_the_step_and_as_much_noise_as_each_has_alone() -> None:
+    know = knowledge()
+    step, updates = know.past[-1], send("ring", know)
+
+    # beside the step of length 1: shared and own noise of 0.7 each
+    assert alike(updates)[np.triu_indices(3, 1)] == pytest.approx(1.49 / 1.98, abs=0.05)
+    assert alike(np.vstack([step, updates]))[0, 1:] == pytest.approx(1.98**-0.5, abs=0.05)
+    assert alike(updates - step)[np.triu_indices(3, 1)] == pytest.approx(0.5, abs=0.05)
+
+
+def test_ring_opposed__accounts__add_the_same_noise_or_subtract_it() -> None:
+    know = knowledge()
+    step, updates = know.past[-1], send("ring-opposed", know)
+
+    np.testing.assert_array_equal(updates[0], updates[2])
+    assert (updates[0] + updates[1]) / 2 == pytest.approx(step)
+    assert np.linalg.norm(updates[0] - step) == pytest.approx(0.7 * np.linalg.norm(step), rel=CLOSE)
+    assert alike(updates)[0, 1] == pytest.approx(0.51 / 1.49, abs=0.05)
 
 
 def test_model__any_round__is_the_model() -> None:

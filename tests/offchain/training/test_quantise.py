@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from offchain.training.errors import QuantiseError
-from offchain.training.quantise import MAX_QUANTUM, choose_quantum, dequantise, quantise, zero_residual
+from offchain.training.quantise import MAX_QUANTUM, choose_quantum, dequantise, in_quanta, quantise, zero_residual
 
 ONE = 1 << 64  # a quantum of 1.0
 
@@ -148,3 +148,27 @@ def test_choose_quantum__useless_pilot__raises(updates: list[float], head_room: 
 def test_choose_quantum__beyond_the_terms__raises(largest: float) -> None:
     with pytest.raises(QuantiseError, match="outside the terms' range"):
         choose_quantum(np.array([largest]), 16)
+
+
+def test_in_quanta__model__is_rounded_to_quanta() -> None:
+    found = in_quanta(np.array([0.0, 1.5, 2.5, -0.75, 1e6]), ONE)
+    assert found.dtype == np.int64
+    assert found.tolist() == [0, 2, 2, -1, 10**6]
+    assert in_quanta(np.array([1.0, -0.25]), ONE >> 10).tolist() == [1024, -256]
+
+
+@pytest.mark.parametrize("entry", [2.0**52, -(2.0**52)])
+def test_in_quanta__as_large_as_a_public_row_may_be__is_exact(entry: float) -> None:
+    assert in_quanta(np.array([entry]), ONE).tolist() == [int(entry)]
+
+
+@pytest.mark.parametrize("entry", [2.0**52 + 1, -(2.0**53), float("inf"), float("-inf"), float("nan"), 1e300])
+def test_in_quanta__too_large_or_not_finite__refused(entry: float) -> None:
+    with pytest.raises(QuantiseError, match="at most 2\\^52 quanta"):
+        in_quanta(np.array([1.0, entry]), ONE)
+
+
+@pytest.mark.parametrize("model", [np.zeros(3, dtype=np.float32), np.zeros((2, 2)), np.zeros(3, dtype=np.int64)])
+def test_in_quanta__not_a_float64_vector__refused(model: np.ndarray) -> None:
+    with pytest.raises(QuantiseError, match="float64 vector"):
+        in_quanta(model, ONE)

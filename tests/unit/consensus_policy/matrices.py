@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from offchain.scoring.policy import PUBLIC_ROWS
 from tests.policy_matrices import EXTREMES, FAMILIES, MOST, Vectors, coarse, noisy, of, stretched, triangle
 
 __all__ = ["OWN_EXTREMES", "OWN_FAMILIES", "PUBLIC", "one_factor", "scaled_last"]
@@ -62,56 +61,76 @@ OWN_EXTREMES = {
 }
 
 
-def scaled_last(gram: list[int], rows: int) -> list[int]:
-    """The last two rows' vectors times 2^37: with products near 2^80, as long as public rows may be."""
+def scaled_last(gram: list[int], rows: int, public: int) -> list[int]:
+    """The last `public` rows' vectors times 2^16: with products near 2^80, as long as they may be beside the others."""
     scaled = iter(gram)
-    public = rows - PUBLIC_ROWS
-    return [next(scaled) << 37 * ((i >= public) + (j >= public)) for i in range(rows) for j in range(i, rows)]
+    own = rows - public
+    return [next(scaled) << 16 * ((i >= own) + (j >= own)) for i in range(rows) for j in range(i, rows)]
+
+
+def aggregates(rng: random.Random, count: int) -> Vectors:
+    """Sums of rounds' updates, much alike as successive ones are."""
+    rounds = [one_factor(rng, 4) for _ in range(count)]
+    drift = [rng.gauss(0, 300) for _ in range(60)]
+    return [
+        [(sum(c) << 20) + round(2**22 * d) for c, d in zip(zip(*u, strict=True), drift, strict=True)] for u in rounds
+    ]
+
+
+def some(rng: random.Random, rows: int) -> int:
+    """How many public rows: often one or two, any number that there is room for."""
+    return min(32 - rows, rng.choice([1, 2, rng.randrange(1, 32), 32 - rows]))
 
 
 def replayed(rng: random.Random, rows: int) -> list[int]:
     """Some of the rows sent a mixture of the public rows."""
     updates = one_factor(rng, rows)
-    last, steps = one_factor(rng, 2)
+    public = aggregates(rng, some(rng, rows))
     for i in rng.sample(range(rows), rows // 3):
-        a, b = rng.choice([(1, 0), (0, 3), (1, 1), (-1, 2)])
-        updates[i] = [a * x + b * y for x, y in zip(last, steps, strict=True)]
-    return triangle([*updates, [1000 * x for x in last], [10**6 * x for x in steps]])
+        parts = [rng.choice([0, 1, 1, -2]) for _ in public]
+        updates[i] = [sum(map(int.__mul__, parts, column)) >> 20 for column in zip(*public, strict=True)]
+    return triangle([*updates, *public])
 
 
 def aggregated(rng: random.Random, rows: int) -> list[int]:
-    """The last aggregate is the sum of all, the sum of steps has another in it."""
+    """The last aggregate is the sum of all."""
     updates = one_factor(rng, rows)
     last = [sum(column) << 20 for column in zip(*updates, strict=True)]
-    (before,) = one_factor(rng, 1)
-    return triangle([*updates, last, [x + (y << 22) for x, y in zip(last, before, strict=True)]])
+    return triangle([*updates, *aggregates(rng, some(rng, rows) - 1), last])
 
 
 def parallel(rng: random.Random, rows: int) -> list[int]:
-    """After one round the sum of steps is that round's aggregate, times a number."""
+    """Public rows that are one direction, one of them with another between."""
     updates = one_factor(rng, rows)
     last = [sum(column) << 20 for column in zip(*updates, strict=True)]
-    return triangle([*updates, last, [rng.choice([37, 37, -37]) * x for x in last]])
+    public = [last, *aggregates(rng, 1), *[[rng.choice([37, 37, -37]) * x for x in last] for _ in range(30)]]
+    return triangle([*updates, *public[: some(rng, rows)]])
 
 
 def nearly_parallel(rng: random.Random, rows: int) -> list[int]:
-    """Public rows at an angle around the least one that counts."""
+    """Public rows at angles around the least one that counts."""
     updates = one_factor(rng, rows)
     last = [1000 * sum(column) for column in zip(*updates, strict=True)]
-    size = max(1, max(map(abs, last)) // rng.choice([100, 250, 1000]))
-    return triangle([*updates, last, [x + rng.randrange(-size, size + 1) for x in last]])
+    sizes = [max(1, max(map(abs, last)) // rng.choice([100, 250, 1000])) for _ in range(some(rng, rows))]
+    return triangle([*updates, *([x + rng.randrange(-size, size + 1) for x in last] for size in sizes)])
 
 
 def nothing_public(rng: random.Random, rows: int) -> list[int]:
-    return triangle([*one_factor(rng, rows), [0] * 60, rng.choice([[0] * 60, [5] * 60])])
+    public = [rng.choice([[0] * 60, [5] * 60]) for _ in range(some(rng, rows))]
+    return triangle([*one_factor(rng, rows), *public])
 
 
 def largest(rng: random.Random, rows: int) -> list[int]:
-    return scaled_last(of(rows + PUBLIC_ROWS, lambda i, j: MOST), rows + PUBLIC_ROWS)
+    width = some(rng, rows)
+    return scaled_last(of(rows + width, lambda i, j: MOST), rows + width, width)
+
+
+def most_public(rng: random.Random, rows: int) -> list[int]:
+    return triangle([*one_factor(rng, rows), *aggregates(rng, 32 - rows)])
 
 
 def with_public(family: Callable[[random.Random, int], list[int]]) -> Callable[[random.Random, int], list[int]]:
-    return lambda rng, rows: family(rng, rows + PUBLIC_ROWS)
+    return lambda rng, rows: family(rng, rows + some(rng, rows))
 
 
 # by name: a matrix of so many rows and the public rows
@@ -122,9 +141,10 @@ PUBLIC: dict[str, Callable[[random.Random, int], list[int]]] = {
     "nearly parallel": nearly_parallel,
     "of zeros": nothing_public,
     "largest": largest,
+    "as many as there is room for": most_public,
     "noisy": with_public(noisy),
     "coarse": with_public(coarse),
     "short": with_public(short),
     "copies": with_public(copies),
-    "stretched": lambda rng, rows: scaled_last(stretched(rng, rows + PUBLIC_ROWS), rows + PUBLIC_ROWS),
+    "stretched": lambda rng, rows: scaled_last(stretched(rng, rows + 2), rows + 2, 2),
 }

@@ -163,9 +163,17 @@ def test_settle__all_seats_in_any_order__each_is_credited_for_its_own(create_pro
     project.check_books()
 
 
-@pytest.mark.parametrize("count", [0, 3, 5], ids=["none", "one missing", "one too many"])
-def test_settle__wrong_number_of_commitments__changes_nothing(scoring: ProjectDriver, count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "error"),
+    [
+        (0, "escrow: wrong number of commitments"),
+        (3, "escrow: wrong number of commitments"),
+        (5, "escrow: wrong public rows"),
+    ],
+    ids=["none", "one missing", "one too many"],
+)
+def test_settle__wrong_number_of_commitments__changes_nothing(scoring: ProjectDriver, count: int, error: str) -> None:
     scoring.answer([1, 1, 1, 1])
-    with scoring.moves() as moved, ape.reverts("escrow: wrong number of commitments"):
+    with scoring.moves() as moved, ape.reverts(error):
         scoring.settle(commitments=[GENERATOR] * count)
     assert (moved, scoring.phase, scoring.escrow.settled()) == ({}, "scoring", 0)

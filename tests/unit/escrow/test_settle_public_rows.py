@@ -1,50 +1,67 @@
-"""The public rows: last aggregate and sum of steps are rows of the Gram matrix as soon as there are any."""
+"""The public rows: every aggregate so far is a row of the Gram matrix, the oldest first, behind the seats'."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import ape
 import pytest
 from eth_abi import encode
 from eth_utils import keccak
+from py_ecc.optimized_bn128 import field_modulus
 from web3.exceptions import ContractLogicError
 
 from offchain.proving.encoding import Proof
 from tests.escrow_driver import GENERATOR, ONE, ProjectDriver, empty_proof, outcome_bytes
-from tests.unit.escrow.test_settle import LOGS, STATEMENT, point
+from tests.unit.escrow.test_settle import LOGS, STATEMENT, Point, point
 
 GAUGE = 4  # mode of the mock policy
 
 
-@pytest.fixture(scope="module")
-def public(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
-    """Scoring the first round, each trainer has committed to something else; the terms have public rows."""
+def started(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
+    """Collecting the first of five rounds, each trainer will commit to something else; the terms have public rows."""
     policy.set_takes_public_rows(b"params", sender=owner)
-    project = create_project(public_rows=True, rounds=4).to_collecting()
+    project = create_project(public_rows=True, rounds=5).to_collecting()
     project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
-    return project.to_scoring()
+    return project
+
+
+@pytest.fixture(scope="module")
+def first(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
+    """Scoring the first round."""
+    return started(create_project, policy, owner).to_scoring()
 
 
 @pytest.fixture(scope="module")
 def second(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
-    """The same, scoring the second round."""
-    policy.set_takes_public_rows(b"params", sender=owner)
-    project = create_project(public_rows=True, rounds=4).to_collecting()
-    project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
+    """Scoring the second."""
+    project = started(create_project, policy, owner)
     project.round([1, 0, 1, 1])
     return project.to_scoring()
 
 
-SUM = ONE * (LOGS[0] + LOGS[2] + LOGS[3])  # of `second`
-STEP = 2**41
-STEPS = STEP // (3 * ONE) * SUM
-PUBLIC = [point(SUM), point(STEPS)]
+@pytest.fixture(scope="module")
+def third(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
+    """Scoring the third."""
+    project = started(create_project, policy, owner)
+    project.round([1, 0, 1, 1])
+    project.round([0, 1, 1, 0])
+    return project.to_scoring()
 
 
-def known(*points: tuple[int, int]) -> bytes:
-    """What the escrow keeps of two public rows."""
-    return keccak(encode(["uint256[2]", "uint256[2]"], points))
+SUM = ONE * (LOGS[0] + LOGS[2] + LOGS[3])  # of the first round of `second` and `third`
+ONE_ROW = [point(SUM)]
+TWO_ROWS = [point(SUM), point(ONE * (LOGS[1] + LOGS[2]))]
+OWN = [point(log) for log in LOGS]
+
+
+def known(points: Iterable[Point]) -> bytes:
+    """What the escrow keeps of public rows."""
+    digest = bytes(32)
+    for row in points:
+        digest = keccak(encode(["bytes32", "uint256[2]"], [digest, row]))
+    return digest
 
 
 def settled(project: ProjectDriver, *arguments: Any, **changes: Any) -> dict[str, Any]:
@@ -52,42 +69,45 @@ def settled(project: ProjectDriver, *arguments: Any, **changes: Any) -> dict[str
     return dict(project.events(project.settle(*arguments, **changes)))["Settled"]
 
 
-# --- which rounds have one
+# --- which they are
 
 
-def test_settle__first_round__has_no_public_rows(public: ProjectDriver) -> None:
-    public.answer([1, 2, 3, 4])
-    own = [public.commitments[seat] for seat in range(4)]
-    for surplus in ([GENERATOR], [(0, 0)] * 2, own[:2]):
-        with ape.reverts("escrow: wrong number of commitments"):
-            public.settle(commitments=[*own, *surplus])
-    assert settled(public, commitments=own)["rows"] == 0b1111
+def test_settle__first_round__has_no_public_rows(first: ProjectDriver) -> None:
+    first.answer([1, 2, 3, 4])
+    assert first.escrow.public_rows() == bytes(32)
+    for surplus in ([GENERATOR], [(0, 0)], [(0, 0)] * 2, OWN):
+        with ape.reverts("escrow: wrong public rows"):
+            first.settle(commitments=[*OWN, *surplus])
+    assert settled(first, commitments=OWN)["rows"] == 0b1111
 
 
-def test_settle__second_round__has_public_rows_behind_the_others(second: ProjectDriver) -> None:
+def test_settle__second_round__has_the_first_aggregate(second: ProjectDriver) -> None:
     second.answer([1, 2, 3, 4])
-    own = [second.commitments[seat] for seat in range(4)]
-    fields = settled(second, commitments=[*own, *PUBLIC])
-    # rows of the matrix, and nobody's: they have no weight in the aggregate and no share
+    assert second.escrow.public_rows() == known(ONE_ROW)
+    fields = settled(second, commitments=[*OWN, *ONE_ROW])
+    # a row of the matrix, and nobody's: it has no weight in the aggregate and no share
     assert (fields["rows"], fields["kept"], fields["contributions"]) == (0b1111, 0b1111, [1, 2, 3, 4])
     assert (len(fields["weights"]), len(fields["credits"])) == (4, 4)
     aggregate = point(ONE * sum(LOGS))
     assert fields["aggregate"] == list(aggregate)
-    assert second.escrow.public_rows() == known(aggregate, point(STEPS + STEP // (4 * ONE) * ONE * sum(LOGS)))
+    assert second.escrow.public_rows() == known([*ONE_ROW, aggregate])
 
 
-def test_settle__third_round__has_the_second_aggregate_and_both_steps(second: ProjectDriver) -> None:
-    second.answer([0, 1, 1, 0])
+def test_settle__third_round__has_both_aggregates(third: ProjectDriver) -> None:
+    third.answer([1, 2, 3, 4])
+    assert third.escrow.public_rows() == known(TWO_ROWS)
+    settled(third, commitments=[*OWN, *TWO_ROWS])
+    assert third.escrow.public_rows() == known([*TWO_ROWS, point(ONE * sum(LOGS))])
+
+
+def test_settle__same_aggregate_again__is_a_row_again(second: ProjectDriver) -> None:
+    second.answer([1, 0, 1, 1])
     second.settle()
-    second.answer([1, 2, 3, 4])
+    assert second.escrow.public_rows() == known(ONE_ROW * 2)
     second.to_scoring()
-    own = [second.commitments[seat] for seat in range(4)]
-    total = ONE * (LOGS[1] + LOGS[2])
-    steps = point(STEPS + STEP // (2 * ONE) * total)
-    for wrong in (PUBLIC, [point(total), PUBLIC[1]], [PUBLIC[0], steps], [steps, point(total)]):
-        with ape.reverts("escrow: wrong public rows"):
-            second.settle(commitments=[*own, *wrong])
-    second.settle(commitments=[*own, point(total), steps])
+    with ape.reverts("escrow: wrong public rows"):
+        second.settle(commitments=[*OWN, *ONE_ROW])
+    second.settle(commitments=[*OWN, *ONE_ROW * 2])
 
 
 def test_settle__terms_without_public_rows__takes_none(create_project: Any) -> None:
@@ -95,7 +115,7 @@ def test_settle__terms_without_public_rows__takes_none(create_project: Any) -> N
     project.round([1, 1, 1, 1])
     project.to_scoring()
     assert project.escrow.public_rows() == bytes(32)
-    with ape.reverts("escrow: wrong number of commitments"):
+    with ape.reverts("escrow: wrong public rows"):
         project.settle(commitments=[GENERATOR] * 4 + project.public_points())
     project.settle(commitments=[GENERATOR] * 4)
 
@@ -103,116 +123,148 @@ def test_settle__terms_without_public_rows__takes_none(create_project: Any) -> N
 # --- rounds without an aggregate
 
 
-def test_settle__after_a_void_outcome__the_aggregate_before_it_counts(second: ProjectDriver) -> None:
+def test_settle__after_a_void_outcome__there_is_no_row_more(second: ProjectDriver) -> None:
     second.answer([0, 0, 0, 0])
     assert settled(second)["aggregate"] == [0, 0]
+    assert second.escrow.public_rows() == known(ONE_ROW)
     second.answer([1, 1, 1, 1])
     second.to_scoring()
-    own = [second.commitments[seat] for seat in range(4)]
+    for wrong in ([], [(0, 0)], [*ONE_ROW, (0, 0)], [(0, 0), *ONE_ROW]):
+        with ape.reverts("escrow: wrong public rows"):
+            second.settle(commitments=[*OWN, *wrong])
+    second.settle(commitments=[*OWN, *ONE_ROW])
+    assert second.escrow.public_rows() == known([*ONE_ROW, point(ONE * sum(LOGS))])
+
+
+def test_settle__after_a_void_outcome_of_the_first_round__there_is_none(first: ProjectDriver) -> None:
+    first.answer([0, 0, 0, 0])
+    first.settle()
+    assert first.escrow.public_rows() == bytes(32)
+    first.answer([1, 1, 1, 1])
+    first.to_scoring()
     with ape.reverts("escrow: wrong public rows"):
-        second.settle(commitments=[*own, (0, 0), PUBLIC[1]])
-    with ape.reverts("escrow: wrong number of commitments"):
-        second.settle(commitments=own)
-    second.settle(commitments=[*own, *PUBLIC])
+        first.settle(commitments=[*OWN, (0, 0)])
+    first.settle(commitments=OWN)
 
 
-def test_settle__after_a_void_outcome_of_the_first_round__there_is_none(public: ProjectDriver) -> None:
-    public.answer([0, 0, 0, 0])
-    public.settle()
-    assert public.escrow.public_rows() == bytes(32)
-    public.answer([1, 1, 1, 1])
-    public.to_scoring()
-    own = [public.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong number of commitments"):
-        public.settle(commitments=[*own, (0, 0), (0, 0)])
-    public.settle(commitments=own)
+def test_settle__after_an_aggregate_that_cancels__there_is_no_row_more(first: ProjectDriver) -> None:
+    """Rows with weight whose commitments add up to the identity."""
+    x, y = point(LOGS[0])
+    first.answer([1, 1, 1, 1])
+    first.settle()
+    first.commitments[1] = x, field_modulus - y
+    first.answer([1, 1, 0, 0])
+    first.to_scoring()
+    fields = settled(first)
+    assert (fields["aggregate"], fields["kept"], fields["policy_failed"]) == ([0, 0], 0b11, False)
+    assert first.escrow.public_rows() == known([point(ONE * sum(LOGS))])
 
 
-def test_settle__after_a_voided_round__the_aggregate_before_it_counts(second: ProjectDriver, aggregator: Any) -> None:
+def test_settle__after_a_voided_round__there_is_no_row_more(second: ProjectDriver, aggregator: Any) -> None:
     second.escrow.void(0b0110, sender=aggregator)
+    assert second.escrow.public_rows() == known(ONE_ROW)
     second.take_turn(1)
     second.answer([1, 1, 1, 1])
     second.to_scoring()
-    own = [second.commitments[seat] for seat in range(4)]
-    second.settle(number=1, commitments=[*own, *PUBLIC])
+    second.settle(number=1, commitments=[*OWN, *ONE_ROW])
     assert second.escrow.settled() == 0b101
+    assert second.escrow.public_rows() == known([*ONE_ROW, point(ONE * sum(LOGS))])
 
 
-# --- what it must be
+# --- what they must be
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [GENERATOR, (0, 0), point(LOGS[0]), (PUBLIC[0][1], PUBLIC[0][0]), point(2 * SUM)],
-    ids=["another", "identity", "a row", "swapped", "a multiple"],
+    [GENERATOR, (0, 0), point(LOGS[0]), TWO_ROWS[0][::-1], point(2 * SUM), point(SUM // ONE)],
+    ids=["another", "identity", "a seat's", "swapped", "a multiple", "a fraction"],
 )
 @pytest.mark.parametrize("which", [0, 1])
-def test_settle__wrong_public_row__reverts(second: ProjectDriver, wrong: tuple[int, int], which: int) -> None:
-    own = [second.commitments[seat] for seat in range(4)]
-    rows = list(PUBLIC)
+def test_settle__wrong_public_row__reverts(third: ProjectDriver, wrong: Point, which: int) -> None:
+    rows = list(TWO_ROWS)
     rows[which] = wrong
     with ape.reverts("escrow: wrong public rows"):
-        second.settle(commitments=[*own, *rows])
-
-
-def test_settle__public_rows_in_the_other_order__reverts(second: ProjectDriver) -> None:
-    own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong public rows"):
-        second.settle(commitments=[*own, *PUBLIC[::-1]])
+        third.settle(commitments=[*OWN, *rows])
 
 
 @pytest.mark.parametrize(
-    "more", [[], PUBLIC[:1], [*PUBLIC, PUBLIC[0]], PUBLIC * 14], ids=["none", "one", "three", "28"]
+    "rows",
+    [
+        [],
+        TWO_ROWS[:1],
+        TWO_ROWS[1:],
+        TWO_ROWS[::-1],
+        [*TWO_ROWS, TWO_ROWS[1]],
+        [TWO_ROWS[0], *TWO_ROWS],
+        [*TWO_ROWS, (0, 0)],
+        TWO_ROWS * 14,
+        [point(SUM + ONE * (LOGS[1] + LOGS[2]))],
+    ],
+    ids=[
+        "none",
+        "newest left out",
+        "oldest left out",
+        "newest first",
+        "newest twice",
+        "oldest twice",
+        "identity too",
+        "28",
+        "their sum",
+    ],
 )
-def test_settle__other_than_two_public_rows__reverts(second: ProjectDriver, more: list[tuple[int, int]]) -> None:
-    own = [second.commitments[seat] for seat in range(4)]
-    with ape.reverts("escrow: wrong number of commitments"):
-        second.settle(commitments=[*own, *more])
+def test_settle__other_list_of_public_rows__reverts(third: ProjectDriver, rows: list[Point]) -> None:
+    with third.moves() as moved, ape.reverts("escrow: wrong public rows"):
+        third.settle(commitments=[*OWN, *rows])
+    assert (moved, third.escrow.public_rows()) == ({}, known(TWO_ROWS))
 
 
-def test_settle__public_rows_before_the_others__reverts(second: ProjectDriver) -> None:
-    own = [second.commitments[seat] for seat in range(4)]
+def test_settle__public_rows_before_the_others__reverts(third: ProjectDriver) -> None:
     with ape.reverts("escrow: wrong commitments"):
-        second.settle(commitments=[*PUBLIC, *own])
+        third.settle(commitments=[*TWO_ROWS, *OWN])
 
 
-def test_settle__one_excluded__public_rows_stay_the_last(second: ProjectDriver, verifier: Any, owner: Any) -> None:
-    second.answer([1, 1, 1])
-    own = [second.commitments[seat] for seat in range(4)]
+def test_settle__public_rows_in_place_of_deliveries__reverts(third: ProjectDriver) -> None:
+    with ape.reverts("escrow: wrong number of commitments"):
+        third.settle(commitments=[*OWN[:1], *TWO_ROWS])
+    with ape.reverts("escrow: wrong commitments"):
+        third.settle(commitments=[*OWN[:2], *TWO_ROWS])
+
+
+def test_settle__one_excluded__public_rows_stay_the_last(third: ProjectDriver, verifier: Any, owner: Any) -> None:
+    third.answer([1, 1, 1])
     with ape.reverts("escrow: wrong public rows"):
-        second.settle([2], commitments=[*own, second.commitments[2], PUBLIC[1]])
-    left = [second.commitments[seat] for seat in (0, 1, 3)]
+        third.settle([2], commitments=[*OWN, OWN[2], TWO_ROWS[1]])
+    left = [OWN[seat] for seat in (0, 1, 3)]
     proof = Proof.decode(empty_proof(5))
-    statement = encode(STATEMENT, [64, 11, 3, [*left, *PUBLIC], *proof.as_struct()[1:]])
+    statement = encode(STATEMENT, [64, 11, 3, [*left, *TWO_ROWS], *proof.as_struct()[1:]])
     verifier.set_statement(keccak(statement), sender=owner)
-    assert settled(second, [2], commitments=[*own, *PUBLIC], proof=proof.encode())["rows"] == 0b1011
+    assert settled(third, [2], commitments=[*OWN, *TWO_ROWS], proof=proof.encode())["rows"] == 0b1011
 
 
 # --- who is asked what
 
 
-def test_settle__public_rows__verifier_and_policy_are_asked_about_rows_and_two_more(
-    second: ProjectDriver, verifier: Any, owner: Any
+def test_settle__public_rows__verifier_and_policy_are_asked_about_them_too(
+    third: ProjectDriver, verifier: Any, owner: Any
 ) -> None:
-    own = [second.commitments[seat] for seat in range(4)]
-    gram = (*range(1, 18), -(2**116), 2**153, -(2**153), 2**153)
+    gram = (*range(1, 18), -(2**95), 2**132, -(2**132), 2**132)
     proof = empty_proof(6, gram=gram)
-    statement = encode(STATEMENT, [64, 11, 4, [*own, *PUBLIC], *Proof.decode(proof).as_struct()[1:]])
+    statement = encode(STATEMENT, [64, 11, 4, [*OWN, *TWO_ROWS], *Proof.decode(proof).as_struct()[1:]])
     verifier.set_statement(keccak(statement), sender=owner)
-    second.answer([1, 2, 3, 4])
-    question = encode(["uint256", "int256[]", "bytes", "uint256"], [4, gram, b"params", second.status.rate])
-    second.policy.set_question(keccak(question), sender=owner)
-    assert not settled(second, proof=proof)["policy_failed"]
+    third.answer([1, 2, 3, 4])
+    question = encode(["uint256", "int256[]", "bytes", "uint256"], [4, gram, b"params", third.status.rate])
+    third.policy.set_question(keccak(question), sender=owner)
+    assert not settled(third, proof=proof)["policy_failed"]
 
 
 @pytest.mark.parametrize(
     ("weights", "shares"), [([ONE] * 5, [1] * 4 + [0]), ([ONE] * 4 + [0], [1] * 5), ([ONE] * 6, [1] * 6)]
 )
 def test_settle__policy_pays_a_public_row__all_rows_count_the_same(
-    second: ProjectDriver, owner: Any, weights: list[int], shares: list[int]
+    third: ProjectDriver, owner: Any, weights: list[int], shares: list[int]
 ) -> None:
-    second.policy.set_answer(outcome_bytes((1 << len(weights)) - 1, weights, shares, 5), sender=owner)
-    fields = settled(second)
+    third.policy.set_answer(outcome_bytes((1 << len(weights)) - 1, weights, shares, 5), sender=owner)
+    fields = settled(third)
     assert fields["policy_failed"]
     assert (fields["weights"], fields["contributions"]) == ([ONE] * 4, [1] * 4)
 
@@ -220,13 +272,30 @@ def test_settle__policy_pays_a_public_row__all_rows_count_the_same(
 # --- the most rows
 
 
+def test_settle__many_rounds__all_aggregates_fill_the_matrix(create_project: Any, policy: Any, owner: Any) -> None:
+    """The last of 29 rounds has 4 rows and 28 public ones."""
+    policy.set_takes_public_rows(b"params", sender=owner)
+    project = create_project(public_rows=True, rounds=29).to_collecting()
+    for round_ in range(28):
+        project.commitments[0] = point(round_ + 2)
+        project.round([1, 0, 0, 0])
+    rows = [point(ONE * (round_ + 2)) for round_ in range(28)]
+    assert project.escrow.public_rows() == known(rows)
+    project.to_scoring()
+    project.answer([1, 2, 3, 4])
+    own = [project.commitment_of(seat) for seat in range(4)]
+    with ape.reverts("escrow: wrong public rows"):
+        project.settle(commitments=[*own, *rows[1:], rows[0]])
+    assert settled(project, commitments=[*own, *rows])["contributions"] == [1, 2, 3, 4]
+
+
 @pytest.fixture(scope="module")
 def widest(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
-    """Scoring the second round with 30 rows and the public ones, and the most gas that a policy may have."""
+    """Scoring the third round with 30 rows and two public ones, and the most gas that a policy may have."""
     policy.set_takes_public_rows(b"params", sender=owner)
     project = create_project(
         public_rows=True,
-        rounds=2,
+        rounds=3,
         seats=30,
         min_rows=30,
         round_reward=30 * 50_021,
@@ -237,6 +306,7 @@ def widest(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
     )
     project.to_collecting()
     project.round([1] * 30)
+    project.round([1] * 29 + [0])
     return project.to_scoring()
 
 
@@ -247,7 +317,7 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
     widest.answer([1] * 30)
     widest.policy.set_mode(GAUGE, sender=owner)
     arguments = widest.settle_arguments().values()
-    assert list(arguments)[2][-2:] == [point(30 * ONE), point(STEP // (30 * ONE) * 30 * ONE)]
+    assert list(arguments)[2][-2:] == [point(30 * ONE), point(29 * ONE)]
     data = widest.escrow.settle.encode_input(*arguments)
     call = {"from": aggregator.address, "to": widest.escrow.address, "data": data}
 
@@ -270,3 +340,51 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
     tight = dict(widest.events(receipt))["Settled"]
     assert tight == plenty
     assert 5_900_000 < tight["agreement"] <= 6_000_000
+
+
+# --- the initial model, where the terms name it
+
+INITIAL = point(77)
+
+
+@pytest.fixture(scope="module")
+def from_known_model(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
+    """Scoring the first round; the terms name the initial model's row."""
+    policy.set_takes_public_rows(b"params", sender=owner)
+    project = create_project(public_rows=True, rounds=5, first_row=known([INITIAL])).to_collecting()
+    project.commitments.update({seat: point(log) for seat, log in enumerate(LOGS)})
+    return project.to_scoring()
+
+
+def test_settle__terms_name_the_initial_model__it_is_the_first_row_of_every_round(
+    from_known_model: ProjectDriver,
+) -> None:
+    project = from_known_model
+    assert project.escrow.public_rows() == known([INITIAL])
+    project.answer([1, 0, 1, 1])
+    project.settle(commitments=[*OWN, INITIAL], proof=empty_proof(5))
+    assert project.escrow.public_rows() == known([INITIAL, *ONE_ROW])
+    project.answer([0, 1, 1, 0])
+    project.to_scoring()
+    for wrong in ([INITIAL], ONE_ROW, [*ONE_ROW, INITIAL]):
+        with ape.reverts("escrow: wrong public rows"):
+            project.settle(commitments=[*OWN, *wrong], proof=empty_proof(4 + len(wrong)))
+    project.settle(commitments=[*OWN, INITIAL, *ONE_ROW], proof=empty_proof(6))
+    assert project.escrow.public_rows() == known([INITIAL, *TWO_ROWS])
+
+
+@pytest.mark.parametrize("rows", [[], [point(78)], [(0, 0)], [INITIAL, INITIAL], [(INITIAL[1], INITIAL[0])]], ids=str)
+def test_settle__another_first_row_than_the_terms_name__reverts(
+    from_known_model: ProjectDriver, rows: list[Point]
+) -> None:
+    from_known_model.answer([1, 1, 1, 1])
+    with ape.reverts("escrow: wrong public rows"):
+        from_known_model.settle(commitments=[*OWN, *rows], proof=empty_proof(4 + len(rows)))
+
+
+def test_settle__void_outcome_of_the_first_round__the_initial_model_stays_the_one_row(
+    from_known_model: ProjectDriver,
+) -> None:
+    from_known_model.answer([0, 0, 0, 0])
+    from_known_model.settle(commitments=[*OWN, INITIAL], proof=empty_proof(5))
+    assert from_known_model.escrow.public_rows() == known([INITIAL])

@@ -12,6 +12,7 @@ import pytest
 from tests.gram_cases import (
     IDENTITY,
     GramCase,
+    P,
     case_named,
     challenge_z,
     hint_of,
@@ -27,7 +28,8 @@ BEFORE_Z = ("mask", "cross", "mask_norm", "t", "h", "r")  # what z depends on, o
 CASES = load_cases()
 BASE = case_named("longer SRS")  # dimension and SRS have slack on both sides: a wrong dimension can be in bounds
 OTHER_KEY = case_named("two rows")
-PUBLIC = case_named("public rows")
+PUBLIC = case_named("public rows")  # three and two
+FIVE = case_named("five public rows")  # and three
 
 named = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -77,6 +79,47 @@ def test_verify__one_thing_changed_beside_public_rows__reverts(verifier_for: Ver
         verifier_for(PUBLIC).verify(*mutation.case.arguments)
 
 
+@pytest.mark.parametrize("k", range(36))
+def test_verify__one_entry_beside_five_public_rows_changed__reverts(verifier_for: VerifierFor, k: int) -> None:
+    gram = [entry + (place == k) for place, entry in enumerate(FIVE.gram)]
+    with ape.reverts("gram: pairing check failed"):
+        verifier_for(FIVE).verify(*replace(FIVE, gram=gram).with_right_hint().arguments)
+
+
+@pytest.mark.parametrize("i", range(8))
+def test_verify__scalar_of_a_row_out_of_bounds__reverts(verifier_for: VerifierFor, i: int) -> None:
+    cross = [value + P * (place == i) for place, value in enumerate(FIVE.proof["cross"])]
+    with ape.reverts("gram: scalar not canonical"):
+        verifier_for(FIVE).verify(*FIVE.with_proof(cross=cross).with_right_hint().arguments)
+
+
+@pytest.mark.parametrize("i", range(1, 8))
+def test_verify__two_of_the_rows_exchanged__reverts(verifier_for: VerifierFor, i: int) -> None:
+    rows = list(FIVE.commitments)
+    rows[i - 1], rows[i] = rows[i], rows[i - 1]
+    with ape.reverts("gram: pairing check failed"):
+        verifier_for(FIVE).verify(*replace(FIVE, commitments=rows).with_right_hint().arguments)
+
+
+@pytest.mark.parametrize("public", [1, 3])
+@pytest.mark.parametrize("k", range(10))
+def test_verify__an_entry_at_its_bounds__reverts_beyond_them_as_out_of_bounds(
+    verifier_for: VerifierFor, k: int, public: int
+) -> None:
+    """Four rows, of which so many are public, all products small but one."""
+    case = replace(case_named("public rows at their bounds"), public=public, gram=[1] * 10)
+    least, most = case.bounds(k)
+    for entry, error in (
+        (least - 1, "gram: entry out of bounds"),
+        (least, "gram: pairing check failed"),
+        (most, "gram: pairing check failed"),
+        (most + 1, "gram: entry out of bounds"),
+    ):
+        changed = replace(case, gram=[entry if place == k else 1 for place in range(10)])
+        with ape.reverts(error):
+            verifier_for(case).verify(*changed.with_right_hint().arguments)
+
+
 @pytest.mark.parametrize("off", [-1, 1])
 @pytest.mark.parametrize("k", range(10))
 def test_verify__an_entry_beside_its_bound__reverts(verifier_for: VerifierFor, k: int, off: int) -> None:
@@ -88,13 +131,21 @@ def test_verify__an_entry_beside_its_bound__reverts(verifier_for: VerifierFor, k
         verifier_for(case).verify(*changed.with_right_hint().arguments)
 
 
-def test_verify__public_rows_passed_off_as_rows__reverts(verifier_for: VerifierFor) -> None:
+@pytest.mark.parametrize("public", [0, 1])
+def test_verify__public_rows_passed_off_as_rows__reverts(verifier_for: VerifierFor, public: int) -> None:
     with ape.reverts("gram: entry out of bounds"):
-        verifier_for(PUBLIC).verify(*replace(PUBLIC, public=False).arguments)
+        verifier_for(PUBLIC).verify(*replace(PUBLIC, public=public).arguments)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 4, 6, 2**256 - 2, 2**256 - 1])
-def test_verify__more_or_fewer_than_two_public_rows__reverts(verifier_for: VerifierFor, rows: int) -> None:
+@pytest.mark.parametrize("public", [3, 4])
+def test_verify__rows_passed_off_as_public__is_for_the_range_proof_to_find(
+    verifier_for: VerifierFor, public: int
+) -> None:
+    verifier_for(PUBLIC).verify(*replace(PUBLIC, public=public).arguments)
+
+
+@pytest.mark.parametrize("rows", [6, 32, 2**256 - 2, 2**256 - 1])
+def test_verify__more_rows_than_there_are__reverts(verifier_for: VerifierFor, rows: int) -> None:
     context, dimension, _, *rest = PUBLIC.arguments
     with ape.reverts("gram: wrong lengths"):
         verifier_for(PUBLIC).verify(context, dimension, rows, *rest)

@@ -160,6 +160,7 @@ CHANGES: dict[str, Any] = {
     "policy": "0x" + "11" * 20,
     "params": b"other",
     "public_rows": True,
+    "first_row": b"\x03" * 32,
     "reference": True,
     "aggregators": ["0x" + "11" * 20],
     "model": b"\x03" * 32,

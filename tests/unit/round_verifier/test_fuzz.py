@@ -35,7 +35,16 @@ from tests.round_cases import RoundCase, case_named
 AskBoth = Callable[[RoundCase, list[Call]], list[Answers]]
 
 CASES = [
-    case_named(name) for name in ("single row", "longer SRS", "ten rows", "public rows", "ten rows and public ones")
+    case_named(name)
+    for name in (
+        "single row",
+        "longer SRS",
+        "ten rows",
+        "one public row",
+        "public rows",
+        "five public rows",
+        "ten rows and public ones",
+    )
 ]
 SPECIAL = [0, 1, P - 1, P, P + 1, Q, Q + 1, 2**128, 2**255, 2**256 - 1, -1, -P, -(2**255)]
 COUNT = 100  # calls of a seed

@@ -13,7 +13,7 @@ from tests.round_cases import RoundCase, case_named
 
 VerifierFor = Callable[[RoundCase], Any]
 
-CASES = [case_named("longer SRS"), case_named("public rows"), case_named("single row")]
+CASES = [case_named(name) for name in ("longer SRS", "public rows", "five public rows", "single row")]
 AMPLE = 5_000_000
 INTRINSIC = 21_000
 EVENLY = 60  # levels between nothing and enough

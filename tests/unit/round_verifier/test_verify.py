@@ -9,7 +9,7 @@ from typing import Any
 import ape
 import pytest
 
-from tests import gram_mutations, range_mutations
+from tests import gram_mutations, range_cases, range_mutations
 from tests.gram_mutations import put
 from tests.round_cases import RoundCase, case_named, load_cases, load_public_cases, load_rejected, load_strangers
 
@@ -150,7 +150,7 @@ def test_verify__public_rows__accepts(verifier_for: VerifierFor, case: RoundCase
     assert verifier_for(case).verify(*case.arguments)
 
 
-@pytest.mark.parametrize("k", [3, 4, 7, 8, 10, 11, 12, 13, 14])
+@pytest.mark.parametrize("k", [3, 4, 7, 8, 10, 11, 12, 13, 14])  # of 15
 def test_verify__false_product_with_a_public_row__reverts(verifier_for: VerifierFor, k: int) -> None:
     gram = PUBLIC.gram.gram
     case = PUBLIC.with_gram(replace(PUBLIC.gram, gram=put(gram, k, gram[k] + 1)).with_right_hint())
@@ -176,31 +176,62 @@ def test_verify__public_row_is_a_row_too__accepts(verifier_for: VerifierFor) -> 
 
 
 @pytest.mark.parametrize("name", ["public rows", "public rows of zeros"])
-def test_verify__public_rows_passed_off_as_rows__reverts(verifier_for: VerifierFor, name: str) -> None:
+@pytest.mark.parametrize("public", [0, 1])
+def test_verify__public_rows_passed_off_as_rows__reverts(verifier_for: VerifierFor, name: str, public: int) -> None:
     """Whether or not its entries would pass for those of a row: the range proof doesn't speak of it."""
     case = case_named(name)
-    taken_in = RoundCase(replace(case.gram, public=False), case.ranges)
+    taken_in = RoundCase(replace(case.gram, public=public), case.ranges)
     with ape.reverts("gram: entry out of bounds" if name == "public rows" else "range: wrong lengths"):
         verifier_for(case).verify(*taken_in.arguments)
 
 
-def test_verify__rows_passed_off_as_public__reverts(verifier_for: VerifierFor) -> None:
-    case = RoundCase(replace(BASE.gram, public=True), BASE.ranges)
+@pytest.mark.parametrize("public", [1, 2])
+def test_verify__rows_passed_off_as_public__reverts(verifier_for: VerifierFor, public: int) -> None:
+    case = RoundCase(replace(BASE.gram, public=public), BASE.ranges)
     with ape.reverts("range: wrong lengths"):
         verifier_for(BASE).verify(*case.arguments)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 4, 6, 2**256 - 2, 2**256 - 1])
-def test_verify__wrong_number_of_rows__reverts(verifier_for: VerifierFor, rows: int) -> None:
+@pytest.mark.parametrize("public", [1, 2])
+def test_verify__range_proof_of_other_rows__reverts(verifier_for: VerifierFor, public: int) -> None:
+    """One about fewer rows, cut to fit: it can't be moved."""
+    gram, proof = replace(BASE.gram, public=public), dict(BASE.ranges.proof)
+    for name in range_cases.LISTS:
+        proof[name] = proof[name][:-public]
+    ranges = replace(BASE.ranges, commitments=BASE.ranges.commitments[:-public], proof=proof)
+    case = RoundCase(gram, ranges).with_gram(gram)
+    with ape.reverts(PAIRING):
+        verifier_for(BASE).verify(*case.arguments)
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        (0, "range: wrong lengths"),
+        (1, "range: wrong lengths"),
+        (2, "range: wrong lengths"),
+        (4, "gram: entry out of bounds"),
+        (5, "gram: entry out of bounds"),
+        (6, "gram: wrong lengths"),
+        (2**256 - 2, "gram: wrong lengths"),
+        (2**256 - 1, "gram: wrong lengths"),
+    ],
+)
+def test_verify__wrong_number_of_rows__reverts(verifier_for: VerifierFor, rows: int, error: str) -> None:
     arguments = list(PUBLIC.arguments)
     arguments[3] = rows
-    with ape.reverts("gram: wrong lengths"):
+    with ape.reverts(error):
         verifier_for(PUBLIC).verify(*arguments)
 
 
-def test_verify__public_rows_alone__reverts(verifier_for: VerifierFor) -> None:
-    case = case_named("single row")
+@pytest.mark.parametrize("name", ["single row", "public rows"])
+def test_verify__public_rows_alone__reverts(verifier_for: VerifierFor, name: str) -> None:
+    """Also with a range proof of no rows."""
+    case = case_named(name)
     arguments = list(case.arguments)
     arguments[3] = 0
-    with ape.reverts("gram: wrong lengths"):
+    with ape.reverts("range: wrong lengths"):
+        verifier_for(case).verify(*arguments)
+    arguments[7] = case.ranges.proof | {field: case.ranges.proof[field][:1] for field in range_cases.LISTS}
+    with ape.reverts("range: dimension out of bounds"):
         verifier_for(case).verify(*arguments)

@@ -206,6 +206,8 @@ def test_check__at_the_largest__every_field_is_kept_apart(
     policy.set_takes_public_rows(b"params", sender=owner)
     policy.set_takes_reference(b"params", sender=owner)
     rich = {"seats": 30, "trainer_part": 1, "round_reward": 30, "round_fee": 30}
+    if changes["public_rows"] and changes["rounds"] > 3:
+        changes = changes | {"rounds": 3}  # more have no room beside so many seats
     word = term_limits.check(terms | rich | changes, 2**40)
     assert word == packed(terms | rich | changes)
     at = 0
@@ -254,7 +256,7 @@ def test_check__policy_refuses__reverts(term_limits: Any, terms: dict[str, Any],
 def test_check__policy__is_asked_for_the_fewest_rows_that_may_be_left(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any
 ) -> None:
-    """From min_rows - max_excluded to all seats, and with the gas that it will get."""
+    """From min_rows - max_excluded on, with a matrix of all seats at the most, and with the gas that it will get."""
     terms |= {"seats": 9, "min_rows": 7, "max_excluded": 2}
     policy.set_expected(b"params", 5, 9, 1_000_000, sender=owner)
     term_limits.check(terms, SRS)
@@ -290,8 +292,22 @@ def test_check__least_rows_beyond_min_rows__reverts(
 # --- the public rows
 
 
+SEATS_30 = {"seats": 30, "trainer_part": 31_250}
+SEATS_32 = {"seats": 32, "trainer_part": 31_250}
+
+
 @pytest.mark.parametrize(
-    "changes", [{"dimension": 22}, {"seats": 30, "dimension": 48, "trainer_part": 31_250}], ids=["least", "most seats"]
+    "changes",
+    [
+        {"dimension": 22},
+        {"dimension": 20, "rounds": 1},  # there is none in the first round
+        {"dimension": 48, **SEATS_30},
+        {"dimension": 48, "rounds": 29},
+        {"dimension": 48, "rounds": 1, **SEATS_32},
+        {"dimension": 23, "first_row": b"\x03" * 32},  # a row more, that of the initial model
+        {"dimension": 48, "rounds": 28, "first_row": b"\x03" * 32},
+    ],
+    ids=str,
 )
 def test_check__public_rows_within_the_limits__passes(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any]
@@ -306,9 +322,15 @@ def test_check__public_rows_within_the_limits__passes(
     ("changes", "message"),
     [
         ({"dimension": 21}, "terms: dimension too small"),
-        ({"seats": 30, "dimension": 47, "trainer_part": 31_250}, "terms: dimension too small"),
-        ({"seats": 31, "dimension": 64, "trainer_part": 31_250}, "terms: no room for the public rows"),
+        ({"dimension": 47, "rounds": 29}, "terms: dimension too small"),
+        ({"dimension": 64, "rounds": 30}, "terms: no room for the public rows"),
+        ({"dimension": 128, "rounds": 64}, "terms: no room for the public rows"),
+        ({"dimension": 64, "rounds": 4, **SEATS_30}, "terms: no room for the public rows"),
+        ({"dimension": 64, "rounds": 2, **SEATS_32}, "terms: no room for the public rows"),
         ({"params": b"others"}, "terms: policy takes no public rows"),
+        ({"dimension": 22, "first_row": b"\x03" * 32}, "terms: dimension too small"),
+        ({"dimension": 64, "rounds": 29, "first_row": b"\x03" * 32}, "terms: no room for the public rows"),
+        ({"dimension": 64, "rounds": 1, "first_row": b"\x03" * 32, **SEATS_32}, "terms: no room for the public rows"),
     ],
     ids=str,
 )
@@ -316,9 +338,27 @@ def test_check__public_rows_beyond_a_limit__says_which(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any, changes: dict[str, Any], message: str
 ) -> None:
     policy.set_takes_public_rows(b"params", sender=owner)
-    term_limits.check(terms | changes | {"public_rows": False}, SRS)
+    term_limits.check(terms | changes | {"public_rows": False, "first_row": bytes(32)}, SRS)
     with ape.reverts(message):
         term_limits.check(terms | {"public_rows": True} | changes, SRS)
+
+
+def test_check__first_row_without_public_rows__refused(term_limits: Any, terms: dict[str, Any]) -> None:
+    with ape.reverts("terms: first of no public rows"):
+        term_limits.check(terms | {"first_row": b"\x03" * 32}, SRS)
+
+
+def test_check__public_rows__policy_is_asked_for_them_too(
+    term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any
+) -> None:
+    """The last of five rounds has four of them."""
+    policy.set_takes_public_rows(b"params", sender=owner)
+    terms |= {"public_rows": True, "seats": 9, "rounds": 5, "min_rows": 7, "max_excluded": 2}
+    policy.set_expected(b"params", 5, 13, 1_000_000, sender=owner)
+    term_limits.check(terms, SRS)
+    for change in ({"seats": 10}, {"rounds": 4}, {"rounds": 6}, {"public_rows": False}):
+        with ape.reverts("terms: policy refuses its params"):
+            term_limits.check(terms | change, SRS)
 
 
 def test_check__policy_that_knows_no_public_rows__is_good_without(
