@@ -240,7 +240,7 @@ def settle(
     for i: uint256 in range(count, len(commitments), bound=MAX_ROWS):
         digest = keccak256(abi_encode(digest, commitments[i]))
         points.append(commitments[i])
-    assert digest == self.public_rows, "escrow: wrong public rows"
+    assert digest == (self.public_rows if r.public_rows else empty(bytes32)), "escrow: wrong public rows"
 
     # the numbers are true of them, and what they mean
     policy_params: Bytes[288] = params

@@ -97,7 +97,10 @@ MUTANTS = (
         " = commitments\n",
     ),
     _escrow("settle_public_rows", "        points.append(commitments[i])\n"),
-    _escrow("settle_public_rows", '    assert digest == self.public_rows, "escrow: wrong public rows"\n'),
+    _escrow(
+        "settle_public_rows",
+        '    assert digest == (self.public_rows if r.public_rows else empty(bytes32)), "escrow: wrong public rows"\n',
+    ),
     _escrow("settle_public_rows", "    digest = empty(bytes32)\n"),
     _escrow(
         "settle_public_rows",
@@ -522,11 +525,15 @@ MUTANTS = (
     _other(
         "modules/gram_protocol.vy",
         "gram_protocol/test_verify",
-        "                bound = GRAM_MAX\n",
-        "                pass\n",
+        "unsafe_add(entry, PUBLIC_MAX) <= 2 * PUBLIC_MAX",
+        "unsafe_add(entry, PUBLIC_NORM_MAX) <= 2 * PUBLIC_NORM_MAX",
     ),
-    _other("modules/gram_protocol.vy", "gram_protocol/test_verify", "if left == 0:", "if left == 1:"),
-    _other("modules/gram_protocol.vy", "gram_protocol/test_verify", "if i >= rows:", "if i > rows:"),
+    _other(
+        "modules/gram_protocol.vy",
+        "gram_protocol/test_verify",
+        "unsafe_add(entry, GRAM_MAX) <= 2 * GRAM_MAX",
+        "unsafe_add(entry, PUBLIC_MAX) <= 2 * PUBLIC_MAX",
+    ),
     _other(
         "modules/gram_protocol.vy", "gram_protocol/test_verify", "other, unsafe_add(entry, P), P", "other, entry, P"
     ),

@@ -79,9 +79,10 @@ def _reduce(
     claim: claims.Claim = empty(claims.Claim)
     norm: uint256 = proof.mask_norm
     alphas: DynArray[uint256, MAX_ROWS] = []
+    public_alphas: DynArray[uint256, MAX_ROWS] = []
     k: uint256 = len(gram)
     i: uint256 = n
-    for _: uint256 in range(n, bound=MAX_ROWS):
+    for _: uint256 in range(unsafe_sub(n, rows), bound=MAX_ROWS):
         i = unsafe_sub(i, 1)
         cross: uint256 = proof.cross[i]
         assert cross < P, "gram: scalar not canonical"
@@ -89,34 +90,40 @@ def _reduce(
         claim.weights[i] = alpha
         total: uint256 = 0
         entry: uint256 = 0
-        if i >= rows:
-            # P more makes a negative product positive
-            for other: uint256 in alphas:
-                k = unsafe_sub(k, 1)
-                entry = convert(convert(gram[k], bytes32), uint256)
-                assert unsafe_add(entry, PUBLIC_NORM_MAX) <= 2 * PUBLIC_NORM_MAX, "gram: entry out of bounds"
-                total = uint256_addmod(total, uint256_mulmod(other, unsafe_add(entry, P), P), P)
+        for other: uint256 in public_alphas:
             k = unsafe_sub(k, 1)
             entry = convert(convert(gram[k], bytes32), uint256)
-            assert entry <= PUBLIC_NORM_MAX, "gram: entry out of bounds"
-            alphas.append(alpha)
-            total = unsafe_add(unsafe_mul(2, unsafe_add(cross, total)), uint256_mulmod(alpha, entry, P))
-            norm = uint256_addmod(norm, uint256_mulmod(alpha, total, P), P)
-            continue
+            assert unsafe_add(entry, PUBLIC_NORM_MAX) <= 2 * PUBLIC_NORM_MAX, "gram: entry out of bounds"
+            # P more makes a negative product positive
+            total = uint256_addmod(total, uint256_mulmod(other, unsafe_add(entry, P), P), P)
+        k = unsafe_sub(k, 1)
+        entry = convert(convert(gram[k], bytes32), uint256)
+        assert entry <= PUBLIC_NORM_MAX, "gram: entry out of bounds"
+        public_alphas.append(alpha)
+        total = unsafe_add(unsafe_mul(2, unsafe_add(cross, total)), uint256_mulmod(alpha, entry, P))
+        norm = uint256_addmod(norm, uint256_mulmod(alpha, total, P), P)
+    for _: uint256 in range(rows, bound=MAX_ROWS):
+        i = unsafe_sub(i, 1)
+        cross: uint256 = proof.cross[i]
+        assert cross < P, "gram: scalar not canonical"
+        alpha: uint256 = convert(keccak256(abi_encode(state, i)), uint256) >> 128
+        claim.weights[i] = alpha
 
         # Signed, in two's complement. A product stays below 2^208 in absolute value, those with public rows below 2^224, and the
         # sum of all below 2^229: so the number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is positive
         # and below 2^256.
-        alphas.append(alpha)
-        bound: uint256 = PUBLIC_MAX
-        left: uint256 = unsafe_sub(n, rows)  # of public rows, whose challenges come first
-        for other: uint256 in alphas:
-            if left == 0:
-                bound = GRAM_MAX
-            left = unsafe_sub(left, 1)
+        total: uint256 = 0
+        entry: uint256 = 0
+        for other: uint256 in public_alphas:
             k = unsafe_sub(k, 1)
             entry = convert(convert(gram[k], bytes32), uint256)
-            assert unsafe_add(entry, bound) <= unsafe_mul(2, bound), "gram: entry out of bounds"
+            assert unsafe_add(entry, PUBLIC_MAX) <= 2 * PUBLIC_MAX, "gram: entry out of bounds"
+            total = unsafe_add(total, unsafe_mul(other, entry))
+        alphas.append(alpha)
+        for other: uint256 in alphas:
+            k = unsafe_sub(k, 1)
+            entry = convert(convert(gram[k], bytes32), uint256)
+            assert unsafe_add(entry, GRAM_MAX) <= 2 * GRAM_MAX, "gram: entry out of bounds"
             total = unsafe_add(total, unsafe_mul(other, entry))
         # the entry that came last is G_ii: it counts once
         total = unsafe_sub(unsafe_mul(2, unsafe_add(cross, total)), unsafe_mul(alpha, entry))

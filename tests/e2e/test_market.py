@@ -106,6 +106,11 @@ def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: 
         ({"adversaries": ("invert", "lie")}, "adversary: one of flip-labels, invert, free-ride, copy, not lie"),
         ({"adversaries": ("invert",) * 7}, "adversaries: at most 6 of 8 trainers"),
         ({"rounds": 65}, "rounds: 1 to 64, not 65"),
+        (
+            {"trainers": 28},
+            "trainers: with consensus 32 at most together with rounds, for its public rows, not 28 and 5",
+        ),
+        ({"rounds": 25}, "trainers: with consensus 32 at most together with rounds, for its public rows, not 8 and 25"),
         ({"least_rate": 0.0}, "least_rate must be in 1 .. "),
         ({"byzantine": 15}, "byzantine must be in 0 .. 14"),
         ({"task": "data.csv"}, "label: a CSV file needs"),
@@ -114,6 +119,13 @@ def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: 
 def test_options__not_allowed__says_what_is(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message.replace("(", r"\(")):
         MarketOptions(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trainers": 27}, {"rounds": 24}, {"trainers": 32, "rounds": 64, "rule": "trimmed-cosine"}], ids=str
+)
+def test_options__room_for_the_public_rows__is_used_up(changes: dict[str, Any]) -> None:
+    MarketOptions(**changes)
 
 
 def test_market__folder__holds_sealed_payloads_only(demo: Market, demo_result: dict[str, Any]) -> None:

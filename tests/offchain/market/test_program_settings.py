@@ -55,6 +55,16 @@ def test_load__wrong__says_what(tmp_path: Path, text: str, error: str) -> None:
         load(TrainerSettings, written(tmp_path, text), {})
 
 
+@pytest.mark.parametrize(("seats", "rounds"), [(28, 4), (3, 29)])
+def test_owner_settings__room_for_the_public_rows__to_the_last(seats: int, rounds: int) -> None:
+    OwnerSettings(seats=seats, rounds=rounds)
+    OwnerSettings(seats=seats + 1, rounds=rounds, policy="trimmed-cosine")
+    with pytest.raises(SettingsError, match=f"32 at most together with rounds.* not {seats + 1} and {rounds}"):
+        OwnerSettings(seats=seats + 1, rounds=rounds)
+    with pytest.raises(SettingsError, match=f"32 at most together with rounds.* not {seats} and {rounds + 1}"):
+        OwnerSettings(seats=seats, rounds=rounds + 1)
+
+
 def test_load__file_is_missing__says_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="can't read"):
         load(TrainerSettings, tmp_path / "none.toml", {})
