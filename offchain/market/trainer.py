@@ -17,6 +17,7 @@ from offchain.market.chain import Transact, allow, sending
 from offchain.market.errors import MarketError
 from offchain.market.member import ModelCopy
 from offchain.market.project import Phase, Point, Project
+from offchain.market.public_rows import fetch_first_row
 from offchain.market.terms import FIXED_ONE
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.srs import Srs
@@ -106,9 +107,13 @@ class Trainer:
         self._copy = copy
 
     def enrol(self) -> Any:
-        """Takes a seat with a stake. Raises SealingError if nothing could be sealed to one of the aggregators."""
+        """Takes a seat with a stake. Raises SealingError if nothing could be sealed to one of the aggregators,
+        MarketError if the terms name a first public row that isn't the initial model: an owner and an aggregator could
+        make it anything, and call that no news.
+        """
         for key in self.project.sealing_keys():
             check_public_key(key)
+        fetch_first_row(self.project, self.store, self.srs)
         terms = self.project.terms
         allow(self._transact, self.account, terms.token, self.project.address, terms.trainer_stake)
         return self._transact(self.project.escrow.enrol, self._key.public)

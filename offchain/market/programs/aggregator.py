@@ -91,7 +91,6 @@ class AggregatorProgram(Program):
         check_windows(self.project, least_window(self.settings, self.around.sender.provider))
         if not self.serve_beginning():
             raise MarketError("the project's task or its model is not to be had")
-        self.aggregator.public_rows()  # without the first one, as the terms name it, nobody could settle
         self.aggregator.accept()
 
     def take_turn(self, look: Look) -> None:

@@ -138,3 +138,18 @@ def test_audit__terms_that_name_another_first_row__says_so(known_play: Play, mon
     monkeypatch.setattr(known_play.project, "terms", terms)
     with pytest.raises(Difference, match="another first row than the terms name"):
         audit(known_play)
+
+
+@pytest.mark.parametrize("party", ["trainer", "aggregator"])
+def test_join__terms_that_name_another_first_row__refused_before_anything_is_sent(
+    known_play: Play, monkeypatch: pytest.MonkeyPatch, party: str
+) -> None:
+    """An owner and an aggregator could make it anything; an aggregator alone could not settle."""
+    monkeypatch.setattr(known_play.project, "terms", replace(known_play.project.terms, first_row=b"\x05" * 32))
+    trainer, aggregator = known_play.trainers[0], known_play.aggregator
+    monkeypatch.setattr(aggregator, "_public", None)
+    monkeypatch.setattr(trainer, "_transact", pytest.fail)
+    monkeypatch.setattr(aggregator, "_transact", pytest.fail)
+    join = trainer.enrol if party == "trainer" else aggregator.accept
+    with pytest.raises(MarketError, match="isn't the public row that the terms name"):
+        join()
