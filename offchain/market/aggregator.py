@@ -121,8 +121,9 @@ class Aggregator:
         self._public_rounds = 0  # settled rounds among them
 
     def accept(self) -> Any:
-        """Agrees to aggregate: payloads will be sealed to this key. Raises MarketError if the first public row is not to
-        be had: nobody could settle without it.
+        """Agrees to aggregate: payloads will be sealed to this key.
+
+        Raises MarketError if the first public row is not to be had: nobody could settle without it.
         """
         self.public_rows()
         return self._transact(self.project.escrow.accept, self._key.public)
