@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from offchain.market.errors import SettingsError
-from offchain.market.terms import MAX_ROWS, most_rows
-from offchain.scoring.policy import CONSENSUS
+from offchain.market.terms import most_rows
+from offchain.scoring.policy import CONSENSUS, MAX_ROWS
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load"]
 

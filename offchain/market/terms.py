@@ -12,13 +12,12 @@ from typing import Any
 
 from offchain.scoring.policy import PolicyTerms
 
-__all__ = ["FIXED_ONE", "MAX_ROWS", "NO_ROW", "QUANTUM_ONE", "ProjectTerms", "most_rows"]
+__all__ = ["FIXED_ONE", "NO_ROW", "QUANTUM_ONE", "ProjectTerms", "most_rows"]
 
 FIXED_ONE = 1 << 32  # 1.0 of a learning rate
 QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
 DEFAULT_WINDOW = 3_600
 LEAST_POLICY_GAS = 100_000  # the contract's limit
-MAX_ROWS = 32  # of a matrix, public ones included
 NO_ROW = bytes(32)  # the initial model is no public row
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from offchain.market.terms import MAX_ROWS, most_rows
-from offchain.scoring.policy import ALL_RULES, CONSENSUS, PolicyTerms
+from offchain.market.terms import most_rows
+from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
