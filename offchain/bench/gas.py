@@ -20,8 +20,9 @@ from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.local import initial_model
 from offchain.training.registry import make_task
+from offchain.training.task import Task
 
-__all__ = ["Synthetic", "measure_gas"]
+__all__ = ["Synthetic", "measure_gas", "synthetic_trainers"]
 
 # What no verifier of n rows can do without: 2 n + 15 multiplications and additions, a pairing check of two pairs.
 MULTIPLICATION = 6_150
@@ -38,13 +39,21 @@ class Synthetic(Trainer):
         return signal + np.random.default_rng(self.seed + round_).normal(0.0, 2_000.0, size)
 
 
+def synthetic_trainers(stage: Stage, task: Task, accounts: Sequence[Any]) -> list[Synthetic]:
+    """One for each account, not enrolled yet."""
+    data = task.load().train
+    return [
+        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
+        for i, account in enumerate(accounts)
+    ]
+
+
 def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int, rule: str) -> dict[str, Any]:
     """Gas of every call of a project with `rows` trainers and three rounds, in transactions; f is 2 if rows allow it.
 
     The first round finds slots that were never used, and the last one ends the project.
     """
     task = make_task("wine")
-    data = task.load().train
     stage = Stage(contracts, accounts, EmbeddedStore(folder))
     policy_terms = PolicyTerms(rule=rule, byzantine=min(2, (rows - 3) // 2))
     stage.fund(
@@ -60,10 +69,7 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         quantum=QUANTUM_ONE,
         learning_rate=0.1,
     )
-    trainers = [
-        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(stage.seats[:rows])
-    ]
+    trainers = synthetic_trainers(stage, task, stage.seats[:rows])
     gas: dict[str, Any] = {"enrol": _most(stage.enrol(trainer) for trainer in trainers)}
     for number in ("first", "later", "last"):
         played = stage.play(trainers)

@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 from ape import networks
 
-from offchain.bench.gas import Synthetic
-from offchain.market.trainer import Schedule
+from offchain.bench.gas import Synthetic, synthetic_trainers
 from offchain.proving.commitment import random_tail
 from offchain.scoring.policy import PolicyTerms
 from offchain.simulation.stage import Stage
@@ -94,11 +93,7 @@ def funded(contracts: Any, store: EmbeddedStore) -> tuple[Stage, list[Synthetic]
         quantum=1 << 64,
         learning_rate=0.1,
     )
-    data = task.load().train
-    trainers = [
-        Synthetic(account, stage.project, store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(stage.seats[:SEATS])
-    ]
+    trainers = synthetic_trainers(stage, task, stage.seats[:SEATS])
     for trainer in trainers:
         stage.enrol(trainer)
     return stage, trainers

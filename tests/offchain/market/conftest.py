@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offchain.bench.gas import Synthetic
-from offchain.market.trainer import Schedule
+from offchain.bench.gas import synthetic_trainers
 from offchain.scoring.policy import PolicyTerms
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -27,7 +26,6 @@ def money(token: Any) -> Any:
 def play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Play:
     """The first round is collecting. One row may be excluded."""
     task = make_task("wine")
-    data = task.load().train
     stage = Stage(project, accounts, EmbeddedStore(tmp_path_factory.mktemp("store")))
     stage.fund(
         {"task": task.describe()},
@@ -41,10 +39,7 @@ def play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) 
         quantum=1 << 64,
         learning_rate=0.1,
     )
-    trainers = [
-        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(stage.seats[:SEATS])
-    ]
+    trainers = synthetic_trainers(stage, task, stage.seats[:SEATS])
     for trainer in trainers:
         stage.enrol(trainer)
     return Play(stage, trainers)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offchain.bench.gas import Synthetic
+from offchain.bench.gas import synthetic_trainers
 from offchain.market.audit.finding import Difference
 from offchain.market.errors import MarketError
 from offchain.market.public_rows import fetch_first_row, first_row, initial_row, running_hash
 from offchain.market.terms import NO_ROW
-from offchain.market.trainer import Schedule
 from offchain.proving.commitment import commit_integers
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
@@ -93,7 +92,6 @@ def test_fetch_first_row__sealed_or_missing_model__refused(srs: Srs, tmp_path: A
 def known_play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Play:
     """By consensus, from a known model: two of three rounds are settled."""
     task = make_task("wine")
-    data = task.load().train
     stage = Stage(project, accounts, EmbeddedStore(tmp_path_factory.mktemp("known")))
     stage.fund(
         {"task": task.describe()},
@@ -108,10 +106,7 @@ def known_play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFac
         quantum=QUANTUM,
         learning_rate=0.1,
     )
-    trainers = [
-        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(stage.seats[:SEATS])
-    ]
+    trainers = synthetic_trainers(stage, task, stage.seats[:SEATS])
     for trainer in trainers:
         stage.enrol(trainer)
     for _ in range(2):

@@ -15,7 +15,7 @@ import pytest
 from eth_abi import encode
 from eth_utils import keccak
 
-from offchain.bench.gas import Synthetic
+from offchain.bench.gas import synthetic_trainers
 from offchain.market import auditor as auditor_module
 from offchain.market.aggregator import Aggregator, Opened, settle_arguments
 from offchain.market.audit.finding import Difference
@@ -23,7 +23,6 @@ from offchain.market.errors import MarketError
 from offchain.market.project import Delivery
 from offchain.market.public_rows import PublicRow, running_hash
 from offchain.market.terms import ProjectTerms
-from offchain.market.trainer import Schedule
 from offchain.proving.commitment import Combination, commit_combination
 from offchain.proving.gram import gram_matrix
 from offchain.scoring.policy import ONE, Outcome, PolicyTerms
@@ -60,7 +59,6 @@ def public_play(
 ) -> Play:
     """The first of four rounds is collecting."""
     task = make_task("wine")
-    data = task.load().train
     stage = Stage(project, accounts, EmbeddedStore(tmp_path_factory.mktemp("public")))
     owner, aggregator = accounts[1], accounts[2]
     told = deploy("PolicyMock")
@@ -93,10 +91,7 @@ def public_play(
     stage.aggregator = Deciding(aggregator, stage.project, project, stage.store, stage.srs)
     stage.aggregator.accept()
     stage.aggregator.take_turn()
-    trainers = [
-        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate(stage.seats[:SEATS])
-    ]
+    trainers = synthetic_trainers(stage, task, stage.seats[:SEATS])
     for trainer in trainers:
         stage.enrol(trainer)
     return Play(stage, trainers)

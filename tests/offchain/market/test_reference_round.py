@@ -9,8 +9,7 @@ import ape
 import numpy as np
 import pytest
 
-from offchain.bench.gas import Synthetic
-from offchain.market.trainer import Schedule
+from offchain.bench.gas import synthetic_trainers
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
@@ -24,7 +23,6 @@ from tests.offchain.market.test_auditor import audit, settle_round
 def guided_play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Play:
     """The first round is collecting. The owner and five trainers."""
     task = make_task("wine")
-    data = task.load().train
     stage = Stage(project, accounts, EmbeddedStore(tmp_path_factory.mktemp("store")))
     stage.fund(
         {"task": task.describe()},
@@ -40,10 +38,7 @@ def guided_play(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFa
         public_rows=True,
         reference=True,
     )
-    trainers = [
-        Synthetic(account, stage.project, stage.store, stage.srs, task, data, Schedule(), seed=100 * (i + 1))
-        for i, account in enumerate([accounts[1], *stage.seats[: SEATS - 1]])
-    ]
+    trainers = synthetic_trainers(stage, task, [accounts[1], *stage.seats[: SEATS - 1]])
     with ape.reverts("escrow: the owner has the first seat"):
         stage.enrol(trainers[1])
     for trainer in trainers:
