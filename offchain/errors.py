@@ -1,25 +1,25 @@
-"""What a command reports in one line rather than with a stack trace."""
+"""The base of every error of this package: by it, a program knows whether waiting can help.
+
+A command reports any of them in one line rather than with a stack trace. What isn't a `MeedError` is a mistake in the
+code, and shows where.
+"""
 
 from __future__ import annotations
 
-from offchain.market.errors import MarketError
-from offchain.proving.errors import SrsError
-from offchain.simulation.options import OptionError
-from offchain.storage.errors import PayloadError, SealingError, StoreError
-from offchain.training.errors import PartitionError, QuantiseError, TaskError, TrainingError, VectorError
+__all__ = ["FatalError", "MeedError", "PassingError"]
 
-__all__ = ["EXPECTED"]
 
-EXPECTED = (
-    MarketError,
-    OptionError,
-    PartitionError,
-    PayloadError,
-    QuantiseError,
-    SealingError,
-    SrsError,
-    StoreError,
-    TaskError,
-    TrainingError,
-    VectorError,
-)
+class MeedError(Exception):
+    """Anything that can go wrong without a mistake in the code. Every class is one of the two below."""
+
+
+class PassingError(MeedError):
+    """What others do or leave undone: a node or a store that is away, contents that aren't what they should be, a call
+    that the contract refuses because somebody was faster. A program says so, and looks again.
+    """
+
+
+class FatalError(MeedError):
+    """What doesn't get better by waiting: a setting, code that isn't trusted, data that don't fit, impossible
+    arguments. A program that has nothing at stake ends; one that has goes on with all that doesn't need it.
+    """

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from offchain import progress
-from offchain.errors import EXPECTED
+from offchain.errors import MeedError
 from offchain.market.audit.code import check_code
 from offchain.market.audit.finding import Difference
 from offchain.market.auditor import Auditor
@@ -83,7 +83,7 @@ def cli(
     except Difference as difference:
         console.print(f"[red]DIFFERENT[/] {escape(str(difference))}", highlight=False, soft_wrap=True)
         raise click.exceptions.Exit(1) from difference
-    except EXPECTED as error:
+    except MeedError as error:
         raise click.ClickException(str(error)) from error
     if strict and unchecked:
         raise click.ClickException(f"{unchecked} things could not be checked")

@@ -12,7 +12,7 @@ from ape.cli import ConnectedProviderCommand, account_option, select_account
 from rich.console import Console
 
 from offchain import progress
-from offchain.errors import EXPECTED
+from offchain.errors import MeedError
 from offchain.market.deployment import deploy, record, verify
 from offchain.proving.kernels.build import is_compiled
 from offchain.proving.srs import Srs
@@ -65,7 +65,7 @@ def cli(
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
             srs = Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size)
         deployment = deploy(project, account, srs)
-    except EXPECTED as error:
+    except MeedError as error:
         raise click.ClickException(str(error)) from error
     out.parent.mkdir(parents=True, exist_ok=True)
     written = record(deployment, provider, network.choice, project.config.foundry.evm_version, srs)
@@ -79,7 +79,7 @@ def check(kept: Path, provider: Any) -> None:
     """Says that a recorded deployment is what this tree compiles to, or what differs."""
     try:
         deployment = verify(json.loads(kept.read_text()), project, provider)
-    except (*EXPECTED, json.JSONDecodeError) as error:
+    except (MeedError, json.JSONDecodeError) as error:
         raise click.ClickException(str(error)) from error
     for name, address in deployment.as_dict().items():
         click.echo(f"{name:16} {address} is this tree's")

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from offchain import progress
-from offchain.errors import EXPECTED
+from offchain.errors import MeedError
 from offchain.experiments.catalogue import EXPERIMENTS
 from offchain.experiments.report import draw, section
 from offchain.experiments.runner import load, run
@@ -41,7 +41,7 @@ def cli(name: str, seeds: int | None, workers: int, out: Path) -> None:
             for experiment in (EXPERIMENTS[one] for one in chosen):
                 cells = experiment.cells(seeds or experiment.seeds)
                 run(experiment.name, cells, experiment.measure, out / f"{experiment.name}.jsonl", workers)
-    except EXPECTED as error:
+    except MeedError as error:
         raise click.ClickException(str(error)) from error
     console.print(f"Written: {report(out)}")
 

@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from offchain import progress
-from offchain.errors import EXPECTED
+from offchain.errors import MeedError
+from offchain.node import without_traces
 from offchain.proving.kernels.build import is_compiled
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
@@ -27,6 +28,7 @@ from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, Marke
 from offchain.storage.open import open_store
 from offchain.training.registry import task_names
 
+without_traces()  # before Ape connects
 DEFAULT = MarketOptions()
 REWARD = "1000"  # tokens
 
@@ -142,7 +144,7 @@ def cli(
             for _ in range(options.rounds):
                 console.print(round_table(market, market.play_round()))
             result = market.close()
-    except EXPECTED as error:
+    except MeedError as error:
         raise click.ClickException(str(error)) from error
     console.print(payout_table(market, result))
     # drawn last, and imported here: figures take longer to load than the rest of the command

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from offchain.node import without_traces
 from tests import quiet_reverts
 from tests.escrow_driver import Parties, ProjectDriver, default_terms
 
 
 def pytest_configure() -> None:
+    without_traces()
     quiet_reverts.install()
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from offchain import progress
 from offchain.bench.errors import BenchError
-from offchain.proving.errors import ProvingError
+from offchain.errors import MeedError
 
 __all__ = ["call", "say", "serve", "threads_of_libraries"]
 
@@ -51,7 +51,7 @@ def serve(function: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     try:
         with progress.show(Console(stderr=True)):
             answer = function(json.load(sys.stdin))
-    except (BenchError, ProvingError) as error:
+    except MeedError as error:
         answer = {"error": str(error)}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
 

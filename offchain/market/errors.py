@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from offchain.errors import FatalError, PassingError
+
 __all__ = [
     "FalseAggregate",
     "JournalError",
@@ -13,7 +15,7 @@ __all__ = [
 ]
 
 
-class MarketError(Exception):
+class MarketError(PassingError):
     """A step that can't be taken now, or a project that a party should not be in."""
 
 
@@ -29,13 +31,13 @@ class Reverted(MarketError):
     """A call that the contract refuses, or has refused."""
 
 
-class JournalError(MarketError):
+class JournalError(FatalError):
     """A state folder that can't be used, or holds another program's state."""
 
 
-class SettingsError(MarketError):
+class SettingsError(FatalError):
     """A setting that is missing, unknown or out of range."""
 
 
-class UntrustedCode(MarketError):
+class UntrustedCode(FatalError):
     """A contract whose code is not the one that this package was built with."""

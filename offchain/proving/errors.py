@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "ProvingError", "Rejected", "SrsError"]
+from offchain.errors import FatalError, PassingError
+
+__all__ = ["InputError", "Rejected", "SrsError"]
 
 
-class ProvingError(Exception):
-    """Any error of this package."""
-
-
-class InputError(ProvingError, ValueError):
+class InputError(FatalError, ValueError):
     """The caller asks for something that can't be proved or committed: wrong shape, type or bounds."""
 
 
-class SrsError(ProvingError):
+class SrsError(FatalError):
     """A structured reference string is missing, truncated, of another curve, or not powers of one tau."""
 
 
-class Rejected(ProvingError):
+class Rejected(PassingError):
     """A proof is malformed or doesn't verify."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from py_ecc import optimized_bn128 as bn
 
-from offchain.proving.errors import ProvingError
+from offchain.errors import FatalError
 from offchain.proving.kernels.curve import Point
 from offchain.proving.kernels.field import Q
 
@@ -32,7 +32,7 @@ G2Point = tuple[int, int, int, int]
 G1, G2 = bn.G1, bn.G2  # as py_ecc has them: projective triples
 
 
-class PointError(ProvingError, ValueError):
+class PointError(FatalError, ValueError):
     """An encoding isn't that of a point of the group."""
 
 

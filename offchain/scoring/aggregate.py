@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from offchain.errors import FatalError
 from offchain.proving.parameters import P as SCALAR_ORDER
 from offchain.scoring.policy import MAX_ROWS, ONE
 
@@ -29,7 +30,7 @@ MAX_TOTAL = MAX_ROWS * ONE
 MAX_QUANTUM = 1 << 96
 
 
-class AggregateError(ValueError):
+class AggregateError(FatalError, ValueError):
     """Sizes, types or ranges that no round has."""
 
 

@@ -29,6 +29,7 @@ from math import isqrt
 from eth_abi import decode as abi_decode
 from eth_abi import encode as abi_encode
 
+from offchain.errors import FatalError
 from offchain.scoring.consensus import consensus
 
 __all__ = [
@@ -62,7 +63,7 @@ MAX_PUBLIC_SQUARE = 1 << 133  # and of products of public rows
 LEAST_NEW = ONE * ONE >> 16  # part of a public row's square that those before it leave: below it it's none of its own
 
 
-class PolicyError(ValueError):
+class PolicyError(FatalError, ValueError):
     """Arguments that the contract refuses."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from offchain.errors import FatalError
 from offchain.market.terms import most_rows
 from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
@@ -16,7 +17,7 @@ MAX_ROUNDS = 64
 DEFAULT_ADVERSARIES = ("flip-labels", "invert", "free-ride", "copy")
 
 
-class OptionError(ValueError):
+class OptionError(FatalError, ValueError):
     """An option that is not allowed; the message says what is."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from offchain.errors import FatalError, PassingError
+
 __all__ = [
     "AmbiguousContent",
     "CidError",
@@ -16,7 +18,7 @@ __all__ = [
 ]
 
 
-class StoreError(Exception):
+class StoreError(PassingError):
     """A store can't do what it was asked."""
 
 
@@ -44,7 +46,7 @@ class Unavailable(StoreError):
     """
 
 
-class LocationError(StoreError):
+class LocationError(FatalError):
     """A text that doesn't say where a store is."""
 
 
@@ -52,13 +54,13 @@ class AmbiguousContent(StoreError):
     """The content reads as the root of another file (`unixfs.py`), so no reader could tell it from that file."""
 
 
-class CidError(ValueError):
+class CidError(FatalError, ValueError):
     """A text that is no CID of ours."""
 
 
-class PayloadError(ValueError):
+class PayloadError(PassingError, ValueError):
     """Bytes from outside that aren't exactly the payload, aggregate, model or task expected."""
 
 
-class SealingError(Exception):
+class SealingError(PassingError):
     """A sealed payload doesn't open, or a key can't be used. Says no more than that: the reason could help a forger."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from offchain.errors import PassingError
 from offchain.market.audit.books import Delivered, Settled
 from offchain.market.audit.finding import Difference
 from offchain.market.project import Project
@@ -50,7 +51,7 @@ from offchain.storage.store import Store
 __all__ = ["Contents", "Unreadable"]
 
 
-class Unreadable(Exception):
+class Unreadable(PassingError):
     """A content that can't be looked at: it isn't in the store, or sealed to others. The message says which."""
 
 

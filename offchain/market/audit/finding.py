@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from offchain.market.errors import MarketError
+from offchain.errors import FatalError
 
 __all__ = ["Difference", "Finding", "must", "same"]
 
 
-class Difference(MarketError):
+class Difference(FatalError):
     """Something that isn't as it must be. The message names it."""
 
 

@@ -17,9 +17,10 @@ from typing import Any
 from ape.exceptions import ApeException
 from web3.exceptions import Web3Exception
 
-from offchain.market.errors import JournalError, MarketError, SettingsError, UntrustedCode
+from offchain.errors import PassingError
+from offchain.market.errors import JournalError
 from offchain.market.journal import Journal
-from offchain.market.member import UNUSABLE, ModelCopy
+from offchain.market.member import ModelCopy
 from offchain.market.programs.steps import Step, enforcement
 from offchain.market.project import Look, Project
 from offchain.market.sender import Sender
@@ -35,8 +36,7 @@ __all__ = ["Program", "Surroundings", "kept_key"]
 
 logger = logging.getLogger(__name__)
 
-_FATAL = (JournalError, SettingsError, UntrustedCode)
-_PASSING = (OSError, Web3Exception, ApeException, MarketError, *UNUSABLE)
+_PASSING = (OSError, Web3Exception, ApeException, PassingError)
 _KEY = "sealing.key"
 _SLOT = 3  # looks: as long as a call takes to be mined and seen
 
@@ -76,8 +76,6 @@ class Program(ABC):
         while True:
             try:
                 step = self.turn()
-            except _FATAL:
-                raise
             except _PASSING as error:
                 self.say(f"{type(error).__name__}: {error}")
                 step = Step.WAIT

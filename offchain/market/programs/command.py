@@ -15,7 +15,7 @@ from ape.logging import logger as ape_logger
 from rich.console import Console
 from rich.logging import RichHandler
 
-from offchain.errors import EXPECTED
+from offchain.errors import MeedError
 from offchain.market.project import Project
 
 __all__ = ["agree", "common_options", "reporting"]
@@ -49,7 +49,7 @@ def reporting() -> Iterator[Console]:
     log.propagate = False
     try:
         yield console
-    except (*EXPECTED, ApeException) as error:
+    except (MeedError, ApeException) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offchain.errors import FatalError
+
 __all__ = ["RobustError", "checked"]
 
 SYMMETRY = 1e-9  # of the largest entry: products summed in another order may differ by rounding
 
 
-class RobustError(ValueError):
+class RobustError(FatalError, ValueError):
     """A matrix that is no Gram matrix, or a parameter that the rule isn't defined for."""
 
 

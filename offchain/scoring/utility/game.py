@@ -21,6 +21,8 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from offchain.errors import FatalError
+
 __all__ = ["MAX_PLAYERS", "Evaluate", "Game", "UtilityError"]
 
 MAX_PLAYERS = 32
@@ -29,7 +31,7 @@ _NAMED = 3  # coalitions that a message spells out
 Evaluate = Callable[[Sequence[int]], Sequence[float]]
 
 
-class UtilityError(ValueError):
+class UtilityError(FatalError, ValueError):
     """A game, a coalition or the arguments of a method can't be used, or an evaluation failed."""
 
 

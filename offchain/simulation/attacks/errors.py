@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from offchain.errors import FatalError
+
 __all__ = ["AttackError"]
 
 
-class AttackError(ValueError):
+class AttackError(FatalError, ValueError):
     """No such attack; the message says which there are."""
