@@ -1,6 +1,7 @@
 # make demo   a whole market on this machine, from funding to payout
 # make demo STORE=ipfs  the same over IPFS
 # make test   everything that is checked before a change lands
+# make formal what halmos and intervals prove of the compiled contracts
 # make peers  what `ape run bench STAGE --against PEER` compares with
 # make kubo   Kubo as a library, which the tests of the store in IPFS use
 # make datasets  what fetches MNIST, FEMNIST and CIFAR-10
@@ -17,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi" -o -name "*.sol")
 SOLC := 0.8.37
 
-.PHONY: setup solc demo test test-slow check format peers kubo datasets clean
+.PHONY: setup solc demo test test-slow check format formal peers kubo datasets clean
 
 demo: setup
 	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
@@ -36,6 +37,22 @@ check: setup
 format: setup
 	ruff check --fix .
 	ruff format .
+
+# A failed property, or one that isn't decided in time, fails.
+formal: setup .venv-formal/.ready
+	@.venv/bin/python tests/formal/bytecode.py .build/__local__.json tests/formal/Bytecode.sol
+	cd tests/formal && FOUNDRY_SOLC=$(or $(SOLCX_BINARY_PATH),$(HOME)/.solcx)/solc-v$(SOLC) FOUNDRY_OFFLINE=true \
+	    $(CURDIR)/.venv-formal/bin/halmos --root . --forge-build-out ../../.build/formal --storage-layout generic --loop 33 \
+	    --default-bytes-lengths 0 --default-array-lengths 0 --solver-timeout-assertion 120000
+	.venv/bin/python tests/formal/wraps.py
+
+# halmos and eth-ape exclude each other.
+.venv-formal/.ready: requirements-formal.txt
+	@echo "Installing halmos into .venv-formal, Foundry's forge into node_modules"
+	@$(PYTHON) -m venv .venv-formal
+	@.venv-formal/bin/pip install --quiet --disable-pip-version-check --requirement requirements-formal.txt
+	@npm install --silent --no-save @foundry-rs/forge@1.7.1
+	@touch $@
 
 peers: setup
 	@echo "Installing zksnake and ezkl into .venv, snarkjs and circom2 into node_modules"
@@ -75,4 +92,4 @@ node_modules/.ready: package.json .npmrc
 	@touch $@
 
 clean:
-	rm -rf .venv node_modules .build runs
+	rm -rf .venv .venv-formal node_modules .build runs

@@ -5,7 +5,7 @@
         What two trainers have fits one word of storage, in use from their enrolment on, so that crediting one costs an eighth of
         what a fresh slot would. Owner and aggregators have accounts by address; who trains as well has both.
 """
-from interfaces import IEscrow
+from ..interfaces import IEscrow
 
 MAX_SEATS: constant(uint256) = 32
 DUE_BITS: constant(uint256) = 112      # all the money of a project: every term of it is below 2^96, at most 2^12 of them are in
