@@ -3,7 +3,7 @@
 The contract's own source, as the compiler has parsed and typed it, is executed on intervals: each number is a pair
 (least, most), each branch that the intervals leave open is taken both ways and the outcomes are joined, each loop runs
 as often as it can. An operation on intervals holds all that it can give on numbers in them, so an `unsafe_` one whose
-interval fits its type never wraps. Checked operations revert instead: what they would give beyond their type is dropped.
+interval fits its type never wraps. Checked operations revert instead: what they would give beyond it is dropped.
 
 Numbers of rows, of public rows and of hostile ones are given: the work depends on them alone, and each shape is a run.
 """
@@ -64,8 +64,8 @@ def load(contract: Path) -> Any:
 class Interpreter:
     """Runs internal and external functions of a contract's syntax tree on intervals. wraps: what may wrap, so far.
 
-    given: what functions return, by name, instead of being run (those that decode bytes). known: what a function returns,
-    of its arguments, where more is known than the intervals tell.
+    given: what functions return, by name, instead of being run (those that decode bytes). known: what a function
+    returns, of its arguments, where more is known than the intervals tell.
     """
 
     def __init__(
