@@ -8,7 +8,7 @@ submit or deliver any more), `withdraw`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +26,11 @@ from offchain.storage.sealing import Envelope, SealingKey, check_public_key, sea
 from offchain.storage.store import Store
 from offchain.storage.unixfs import cid_of
 from offchain.training.local import train
+from offchain.training.privacy import Privatising, privatised
 from offchain.training.quantise import quantise, zero_residual
 from offchain.training.task import Samples, Task
 
-__all__ = ["Prepared", "Privatising", "Schedule", "Trainer"]
-
-
-class Privatising(Protocol):
-    """Makes of an update, float64[d], what may leave the machine. Called once for a round."""
-
-    def privatise(self, update: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]: ...
+__all__ = ["Prepared", "Schedule", "Trainer"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Trainer:
     """Acts for `account`, with a task and the account's own data. To behave otherwise, override `local_update`.
 
     key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
-    privacy: what is done to an update before it is quantised.
+    privacy: what is done to what was learned before it is quantised; statistics are left to the other trainers.
     """
 
     role = "honest"
@@ -135,7 +130,7 @@ class Trainer:
         terms = self.project.terms
         update = self.local_update(rate / FIXED_ONE, round_)
         if self._privacy is not None:
-            update = self._privacy.privatise(update)
+            update = privatised(self._privacy, update, self.task.layout.learned)
         quantised = quantise(update, self.residual, terms.quantum, terms.bits)
         tail = tuple(random_tail())  # fresh for every update: a tail hides only one
         sealed = seal(

@@ -19,16 +19,17 @@ import numpy as np
 from offchain.market.member import ModelCopy
 from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
+from offchain.progress import note
 from offchain.simulation.adversaries import ADVERSARIES, Copier
 from offchain.simulation.money import Money
 from offchain.simulation.options import MarketOptions
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.store import Store
-from offchain.training.local import evaluate, initial_model, train
+from offchain.training.local import evaluate
 from offchain.training.partition import partition_dirichlet
-from offchain.training.quantise import choose_quantum
-from offchain.training.registry import make_task
+from offchain.training.pilot import pilot
+from offchain.training.registry import describe, make_task
 from offchain.training.tabular import Tabular
 from offchain.training.task import Samples, Task
 
@@ -107,25 +108,26 @@ class Market:
         self.say("loading the data")
         self.task = _task(options)
         data = self.task.load()
-        self.test = data.test
         shares = _shares(data.train, options)
-        model = initial_model(self.task, options.seed)
+        self.test, self.own = data.test, shares[0]
         schedule = Schedule(options.epochs, options.batch_size)
         self.stage = Stage(self.contracts, self.accounts, self.store, self.say, self.money)
         # the owner's pilot: one trainer's worth of training tells how large updates get
         self.say("training a pilot")
-        pilot = train(
+        made = pilot(
             self.task,
-            model,
             shares[0],
+            seed=options.seed,
             learning_rate=options.learning_rate,
             epochs=schedule.epochs,
             batch_size=schedule.batch_size,
-            seed=options.seed,
+            bits=BITS,
         )
+        for finding in made.findings:
+            note(f"the pilot: {finding}")
         self.stage.fund(
-            {"task": self.task.describe(), "training": asdict(schedule)},
-            model,
+            {"task": describe(self.task), "training": asdict(schedule)},
+            made.model,
             options.policy_terms,
             options.trainers,
             round_reward=options.round_reward,
@@ -133,7 +135,7 @@ class Market:
             min_rows=options.policy_terms.least_rows + options.max_excluded,
             max_excluded=options.max_excluded,
             public_rows=options.has_public_rows,
-            quantum=choose_quantum(pilot, BITS),
+            quantum=made.quantum,
             learning_rate=options.learning_rate,
         )
         self.project = self.stage.project
@@ -240,7 +242,7 @@ class Market:
         }
 
     def _accuracy(self) -> float:
-        return evaluate(self.task, self.copy.vector, self.test)[1]
+        return evaluate(self.task, self.copy.vector, self.test, self.own)[1]
 
     def _withdrawn(self, receipt: Any) -> int:
         (event,) = receipt.decode_logs(self.project.escrow.Withdrawn)

@@ -53,7 +53,7 @@ __all__ = [
     "task_to_bytes",
 ]
 
-MAX_TASK = 65_536  # bytes of a task's description
+MAX_TASK = 1 << 20  # bytes of a task's description, which lists the tensors of its module
 _MAX_HEADER = 512  # bytes; ours take about half
 _ELEMENT = 32  # bytes of a field element
 

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from offchain.training.errors import TaskError, TrainingError
-from offchain.training.local import batches, one_thread
+from offchain.training.order import batches, one_thread
 from offchain.training.task import Samples, Task
-from offchain.training.vector import dimension
+from offchain.training.vector import LEARNED
 
 __all__ = ["evaluate_many", "train_many"]
 
@@ -102,16 +102,14 @@ def _module_function(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """(vector [d], features [rows, ...]) -> logits [rows, classes]."""
     if type(task).loss is not Task.loss or type(task).metric is not Task.metric:
         raise TaskError(f"{task.name} has a loss or a metric of its own: it can't be trained in batches of models")
-    module = task.build(0)
+    module = task.skeleton()
     if any(True for _ in module.buffers()) or any(isinstance(part, nn.Dropout) for part in module.modules()):
         raise TaskError(f"the module of {task.name} holds more than parameters: it can't be trained in batches")
-    shapes = [(name, parameter.shape, parameter.numel()) for name, parameter in module.named_parameters()]
-    if sum(count for _, _, count in shapes) != dimension(module):
-        raise TaskError(f"the module of {task.name} can't be trained in batches")
+    learned = task.layout.of_kind(LEARNED)
 
     def apply(vector: Tensor, features: Tensor) -> Tensor:
-        pieces = vector.split([count for _, _, count in shapes])
-        parameters = {name: piece.reshape(shape) for (name, shape, _), piece in zip(shapes, pieces, strict=True)}
+        pieces = vector.split([spec.count for spec in learned])
+        parameters = {spec.name: piece.reshape(spec.shape) for spec, piece in zip(learned, pieces, strict=True)}
         result: Tensor = functional_call(module, parameters, (features,))
         return result
 

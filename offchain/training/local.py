@@ -7,6 +7,10 @@
 What leaves the machine is the update alone, and that only quantised and sealed. An entry that training doesn't touch
 has an update of exactly zero.
 
+What running statistics moved by is clipped to a small part of the update (`statistics.py`). So they can't be what is
+paid for - a row that has them alone has a cosine of a tenth at most with an honest one - nor choose the quantum. They
+move towards the trainer's own anew in each round, so what was clipped isn't carried.
+
 The result is a function of the arguments: rows are shuffled and dropout is drawn from `seed`, on one thread. The same
 arguments give the same bits on the same machine and build of torch. No other party has to repeat it.
 """
@@ -14,8 +18,6 @@ arguments give the same bits on the same machine and build of torch. No other pa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -23,22 +25,38 @@ import torch
 from torch import Tensor, nn
 
 from offchain.training.errors import TrainingError
-from offchain.training.task import Samples, Task
-from offchain.training.vector import load_vector, to_vector
+from offchain.training.order import batches, deterministic
+from offchain.training.statistics import calibrate, clipped, scaled
+from offchain.training.task import Samples, Task, failing
+from offchain.training.vector import LOCAL, load_vector, to_vector
 
-__all__ = ["batches", "evaluate", "initial_model", "one_thread", "train"]
+__all__ = ["evaluate", "initial_model", "ready", "train", "trained"]
 
 MAX_RATE = 2.0**32  # limit of the terms
+_REACH = 2.0**-10  # of a statistic's spread in a vector, before a pilot has told how large updates are
+
+Floats = npt.NDArray[np.float64]
 
 
-def initial_model(task: Task, seed: int) -> npt.NDArray[np.float64]:
-    """The model, float64[d], that a project starts from: the task's module as it is built from `seed`."""
-    return to_vector(task.build(seed))
+def initial_model(task: Task, seed: int, data: Samples | None = None) -> Floats:
+    """The model, float64[d], that a project starts from: learned parameters as they are built from `seed`, shared
+    statistics of the data, or of the task's own. A task without a layout gets one; `pilot` finds better scales.
+    """
+    module = task.build(seed)
+    layout = task.layout if task.has_layout else task.laid_out()
+    if layout.has_statistics:
+        rows = data or getattr(task.load(), "train", None)  # a task may load none, where a simulation deals them
+        if rows is not None:
+            with deterministic(0):
+                found = scaled(task, module, layout, rows, _REACH)
+            layout = layout if task.has_layout else found
+    task.settle(layout)
+    return to_vector(module, layout)
 
 
 def train(
     task: Task,
-    model: npt.NDArray[np.float64],
+    model: Floats,
     data: Samples,
     *,
     learning_rate: float,
@@ -46,76 +64,96 @@ def train(
     batch_size: int,
     seed: int,
     momentum: float = 0.0,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Trains from the global model, float64[d], and returns the update, float64[d].
 
     Raises VectorError if the model isn't of the task's module, TrainingError for arguments out of range or if
-    training diverges.
+    training diverges, TaskError if module or loss fail on the data.
     """
+    update, _ = trained(
+        task,
+        model,
+        data,
+        learning_rate=learning_rate,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        momentum=momentum,
+    )
+    return clipped(update, task.layout)
+
+
+def trained(
+    task: Task,
+    model: Floats,
+    data: Samples,
+    *,
+    learning_rate: float,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    momentum: float = 0.0,
+) -> tuple[Floats, nn.Module]:
+    """The update, float64[d], before its statistics are clipped, and the trained module. Raises as `train` does."""
     if not (0 < learning_rate <= MAX_RATE and 0 <= momentum < 1 and epochs >= 1 and batch_size >= 1):
         raise TrainingError(
             "training needs a rate above 0 and at most 2^32, 0 <= momentum < 1, one or more epochs and rows in a batch"
         )
-    with _deterministic(seed):
-        module = task.build(seed)
-        load_vector(module, model)
-        start = to_vector(module)
+    with deterministic(seed):
+        module, layout = task.skeleton(), task.layout
+        load_vector(module, model, layout)
+        start = to_vector(module, layout)
         module.train()
-        optimiser = torch.optim.SGD(module.parameters(), lr=learning_rate, momentum=momentum)
+        learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        optimiser = torch.optim.SGD(learned, lr=learning_rate, momentum=momentum)
         for rows in batches(len(data), epochs, batch_size, seed):
+            features, labels = data.features[rows], data.labels[rows]
             optimiser.zero_grad()
-            loss = task.loss(module, data.features[rows], data.labels[rows])
+            with failing(f"{task.name!r} fails on {_said(features, labels)}"):
+                loss = task.loss(module, features, labels)
+            if not isinstance(loss, Tensor) or loss.numel() != 1:
+                raise TrainingError(f"the loss of {task.name!r} isn't one number: take the mean over the rows")
             if not torch.isfinite(loss):
                 raise TrainingError(
                     "the loss isn't finite: take a smaller learning rate, or look for such values in the data"
                 )
-            loss.backward()
-            optimiser.step()
-        update = to_vector(module) - start
+            with failing(f"the gradient of {task.name!r} can't be computed on {_said(features, labels)}"):
+                loss.backward()
+                optimiser.step()
+        update = to_vector(module, layout) - start
     if not np.isfinite(update).all():
         raise TrainingError(
             "the update isn't finite: take a smaller learning rate, or look for such values in the data"
         )
-    return update
+    return update, module
 
 
-def evaluate(task: Task, model: npt.NDArray[np.float64], data: Samples) -> tuple[float, float]:
-    """Loss and metric of a model, float64[d], on some rows. Raises VectorError; TrainingError if either is NaN."""
-    with _deterministic(0), torch.no_grad():
-        module: nn.Module = task.build(0)
-        load_vector(module, model)
-        module.eval()
-        loss = float(task.loss(module, data.features, data.labels))
-        metric = float(task.metric(module, data.features, data.labels))
+def ready(task: Task, model: Floats, data: Samples | None = None) -> nn.Module:
+    """A module with a model, float64[d], in evaluation mode. Local statistics are computed from `data`; without any
+    they are as built. Raises VectorError, TaskError.
+    """
+    module, layout = task.skeleton(), task.layout
+    load_vector(module, model, layout)
+    module.eval()
+    if data is not None and (local := layout.of_kind(LOCAL)):
+        calibrate(task, module, local, data)
+    return module
+
+
+def evaluate(task: Task, model: Floats, data: Samples, own: Samples | None = None) -> tuple[float, float]:
+    """Loss and metric of a model, float64[d], on some rows. Where statistics are local, they are computed from the
+    features of `own`, or of those rows themselves. Raises VectorError, TaskError; TrainingError if either is NaN.
+    """
+    with deterministic(0), torch.no_grad():
+        module = ready(task, model, own or data)
+        with failing(f"{task.name!r} can't be evaluated on {_said(data.features, data.labels)}"):
+            loss = float(task.loss(module, data.features, data.labels))
+            metric = float(task.metric(module, data.features, data.labels))
     if math.isnan(loss) or math.isnan(metric):
         raise TrainingError(f"the model can't be evaluated: loss {loss}, metric {metric}")
     return loss, metric
 
 
-def batches(rows: int, epochs: int, batch_size: int, seed: int) -> Iterator[Tensor]:
-    """Row numbers of each batch, in the order of training.
-
-    Sizes differ by one at most: a last batch of a single row would stop batch normalisation.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(epochs):
-        yield from torch.randperm(rows, generator=generator).tensor_split(-(-rows // batch_size))
-
-
-@contextmanager
-def _deterministic(seed: int) -> Iterator[None]:
-    """One thread; torch's generator seeded inside and left as it was."""
-    with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes on one thread inside, so that sums have one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def _said(features: Tensor, labels: Tensor) -> str:
+    one, other = (f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}" for tensor in (features, labels))
+    return f"{len(features)} rows (features {one}, labels {other})"

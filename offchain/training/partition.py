@@ -30,10 +30,16 @@ def partition_dirichlet(
     labels: npt.NDArray[np.int64], trainers: int, alpha: float, seed: int, min_share: float = 0.1
 ) -> list[Rows]:
     """Row numbers, ascending, of each of n trainers. Nobody gets fewer than `min_share` of an equal part (0.1: a
-    tenth of rows / n) nor less than one row; what is missing is taken at random from whoever has most. Raises
-    PartitionError.
+    tenth of rows / n) nor less than one row; what is missing is taken at random from whoever has most. `labels` may be
+    a column, [rows, 1]. Raises PartitionError.
     """
-    if labels.ndim != 1 or trainers < 1 or labels.size < trainers:
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise PartitionError(
+            f"can't deal rows by labels of shape {list(labels.shape)}: a row needs one class number, [{len(labels)}]"
+        )
+    if trainers < 1 or labels.size < trainers:
         raise PartitionError(f"can't deal {labels.size} rows to {trainers} trainers")
     if not (1e-3 <= alpha <= 1e6 and 0 <= min_share <= 1):  # beyond, the draws lose their precision
         raise PartitionError("Dirichlet needs 0.001 <= alpha <= 1,000,000 and 0 <= min_share <= 1")

@@ -12,6 +12,10 @@ more: quantising, error feedback (the residual holds noised updates alone), comm
 For each delta there is an epsilon such that P(seen | data) <= e^epsilon P(seen | other data) + delta. It is computed by
 Google's accountant over privacy loss distributions, which is exact here up to its rounding, upwards.
 
+Running statistics (`vector.py`) are brought to a small scale in an update, so noise that is the same for every entry
+would drown them, in everybody's model. Who adds noise leaves them to the others: their entries are zero, whatever the
+data are. Where all do, the task's statistics should be local.
+
 This protects the whole of the data, and asks for far more noise than protecting one row of it does: with d entries the
 noise is z sqrt(d) times as long as the update. It pays where many trainers' noise averages out; who adds it earns less,
 since the policy sees an update that agrees less with others.
@@ -30,13 +34,23 @@ import math
 import secrets
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.training.errors import TrainingError
 
-__all__ = ["MAX_NOISE", "MAX_ROUNDS", "MIN_NOISE", "Privacy", "PrivacyError", "noise_for"]
+__all__ = [
+    "MAX_NOISE",
+    "MAX_ROUNDS",
+    "MIN_NOISE",
+    "Privacy",
+    "PrivacyError",
+    "Privatising",
+    "noise_for",
+    "privatised",
+]
 
 MIN_NOISE, MAX_NOISE = 0.25, 10_000.0  # below it epsilon says nothing
 MAX_ROUNDS = 64  # of a project
@@ -92,6 +106,17 @@ class Privacy:
 
     def __str__(self) -> str:
         return f"clipped to {self.clip:g}, noise {self.noise:g} of that in each entry, delta {self.delta:g}"
+
+
+class Privatising(Protocol):
+    """Makes of what was learned, float64[learned], what may leave the machine. Called once for a round."""
+
+    def privatise(self, update: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]: ...
+
+
+def privatised(privacy: Privatising, update: npt.NDArray[np.float64], learned: int) -> npt.NDArray[np.float64]:
+    """An update, float64[d], whose first `learned` entries are privatised, and whose statistics are zero."""
+    return np.concatenate([privacy.privatise(update[:learned]), np.zeros(update.size - learned)])
 
 
 def noise_for(epsilon: float, rounds: int, delta: float = DEFAULT_DELTA) -> float:

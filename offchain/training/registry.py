@@ -4,7 +4,8 @@
     class Churn(Task): ...
 
 A description comes from a stranger, so it can only choose among these and set their options. It never names code to
-load.
+load. It lists the tensors of the owner's module as well (`vector.py`): who makes the task of it compares them with its
+own, and takes no more of the list than the scales of statistics.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from offchain.training.public import PUBLIC_TASKS
 from offchain.training.tabular import Tabular
 from offchain.training.task import Task
 
-__all__ = ["make_task", "register", "task_from_description", "task_names"]
+__all__ = ["describe", "make_task", "register", "task_from_description", "task_names"]
+
+_TENSORS = "tensors"  # of a description: not a task's option
 
 _TASKS: dict[str, type[Task]] = {task.name: task for task in (Digits, BreastCancer, Wine, Tabular)}
 _TASKS |= PUBLIC_TASKS
@@ -45,19 +48,41 @@ def make_task(name: str, **options: Any) -> Task:
     return task(**options)
 
 
-def task_from_description(description: dict[str, Any], **local: Any) -> Task:
-    """The task that an owner described (`Task.describe`), with this machine's own options, such as `path` for a CSV.
+def describe(task: Task) -> dict[str, Any]:
+    """What an owner publishes, as JSON: the task's own description and the layout of its module, once a pilot has found
+    its scales. Raises TaskError, VectorError.
+    """
+    options = task.describe()
+    if _TENSORS in options:
+        raise TaskError(f"the task {task.name!r} has an option {_TENSORS!r}, which means the module's; rename it")
+    return {**options, _TENSORS: task.layout.to_json()}
 
-    Raises TaskError.
+
+def task_from_description(description: dict[str, Any], **local: Any) -> Task:
+    """The task that an owner described, with this machine's own options, such as `path` for a CSV. Its module must be
+    the owner's: the same tensors, what is fixed with the same values. A description that lists none will do if all of
+    the module's are learned.
+
+    Raises TaskError, VectorError.
     """
     task = _known(description.get("task"))
-    given = {key: value for key, value in description.items() if key != "task"}
-    if repeated := sorted(given.keys() & local.keys()):
+    options = {key: value for key, value in description.items() if key != _TENSORS}
+    if repeated := sorted((options.keys() - {"task"}) & local.keys()):
         raise TaskError(
             f"the description of {task.name!r} sets {', '.join(repeated)}, which is for this machine to say"
         )
-    _check(task, {**given, **local})
-    return task.from_description(description, **local)
+    _check(task, {key: value for key, value in options.items() if key != "task"} | local)
+    made = task.from_description(options, **local)
+    layout = made.laid_out()
+    if _TENSORS in description:
+        layout = layout.agreed(description[_TENSORS])
+    elif layout.dimension != sum(spec.count for spec in layout.tensors) or layout.has_statistics:
+        raise TaskError(
+            f"the project doesn't list the tensors of {task.name!r}, which aren't all learned: nobody could tell "
+            f"whether they are everywhere the same; ask its owner to create it anew"
+        )
+    made.settle(layout)
+    return made
 
 
 def _known(name: Any) -> type[Task]:

@@ -3,20 +3,31 @@
     class Churn(Task):
         name = "churn"
 
-        def module(self) -> nn.Module:          # any torch module, buffers included
+        def module(self) -> nn.Module:          # any torch module
             return nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 2))
 
         def load(self) -> Dataset:              # the data of whoever runs this; never leaves the machine
             ...
 
 Loss (mean cross-entropy) and metric (accuracy) are those of a classifier unless they are overridden. Owner and
-trainers must run the same task: the owner publishes `describe()`, as JSON, and a trainer makes its own task of it
-with `registry.task_from_description`.
+trainers must run the same task: the owner publishes `registry.describe(task)`, as JSON, and a trainer makes its own
+task of it with `registry.task_from_description`.
+
+What is learned, scored and paid for are the module's parameters that ask for a gradient. Running statistics of torch's
+normalisations are averaged beside them, with a small part of each update, or stay out of it:
+
+    running_statistics = "local"                # whoever uses the model recomputes them from data of its own
+    more_statistics = ("norm.running_var",)     # further buffers that are such; `*.running_var` would do too
+
+Anything else - frozen parameters, masks, tables, counters, averages of weights - stays out, and is everywhere as the
+module is built from seed 0 (`vector.py`). So whatever `module()` draws must come from torch's generator.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,9 +36,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from offchain.training.errors import TaskError
+from offchain.errors import MeedError
+from offchain.training.errors import TaskError, VectorError
+from offchain.training.vector import Layout
 
-__all__ = ["Dataset", "Samples", "Task", "mlp"]
+__all__ = ["MAX_PARAMETERS", "Dataset", "Samples", "Task", "failing", "mlp"]
+
+MAX_PARAMETERS = 1 << 27  # half of the largest SRS, and 512 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +81,9 @@ class Task(ABC):
     """The base of every task. `name` is unique among the tasks that a program knows."""
 
     name: ClassVar[str]
+    running_statistics: ClassVar[str] = "shared"  # or "local"
+    more_statistics: ClassVar[Sequence[str]] = ()
+    _layout: Layout | None = None
 
     @abstractmethod
     def module(self) -> nn.Module:
@@ -76,18 +94,63 @@ class Task(ABC):
         """Reads the local data. The same at each call. Raises TaskError with what to do if it can't be used."""
 
     def build(self, seed: int) -> nn.Module:
-        """A new module; the same seed gives the same initial weights, and torch's generator is left as it was."""
-        with torch.random.fork_rng(devices=[]):
+        """A new module; the same seed gives the same initial weights, and torch's generator is left as it was.
+
+        Raises TaskError with what `module` raised.
+        """
+        with torch.random.fork_rng(devices=[]), failing(f"the module of {self.name!r} can't be built"):
             torch.manual_seed(seed)
-            return self.module()
+            module = self.module()
+            if not isinstance(module, nn.Module):
+                raise TaskError(f"module() of {self.name!r} gives {type(module).__name__}, not a torch.nn.Module")
+            return module
+
+    def skeleton(self) -> nn.Module:
+        """The module that everybody has, and puts a model's vector into."""
+        return self.build(0)
+
+    def laid_out(self) -> Layout:
+        """What of the module is in a vector, with scales of one. Raises TaskError, VectorError."""
+        if self.running_statistics not in ("shared", "local"):
+            raise TaskError(
+                f'running_statistics of {self.name!r} is "shared" or "local", not {self.running_statistics!r}'
+            )
+        skeleton = self.skeleton()
+        with failing(f"the module of {self.name!r} can't be made a vector"):
+            return Layout.of(skeleton, self.more_statistics, self.running_statistics == "local")
+
+    @property
+    def layout(self) -> Layout:
+        """What of the module is in a project's vectors, and the scales of its statistics. Raises TaskError, and
+        VectorError for a module with shared statistics whose scales nobody has said yet.
+        """
+        if self._layout is None:
+            layout = self.laid_out()
+            if layout.has_statistics:
+                raise VectorError(
+                    f"the scales of the running statistics of {self.name!r} aren't known: make the task of the "
+                    f"project's description, or run a pilot with it"
+                )
+            self.settle(layout)
+        assert self._layout is not None
+        return self._layout
+
+    def settle(self, layout: Layout) -> None:
+        """Says what of the module is in the project's vectors, from now on."""
+        object.__setattr__(self, "_layout", layout)  # a task may be a frozen dataclass
+
+    @property
+    def has_layout(self) -> bool:
+        return self._layout is not None
 
     def loss(self, model: nn.Module, features: Tensor, labels: Tensor) -> Tensor:
         """Mean loss over the rows, a scalar that can be differentiated."""
-        return nn.functional.cross_entropy(model(features), labels)
+        return nn.functional.cross_entropy(*_classified(model(features), labels))
 
     def metric(self, model: nn.Module, features: Tensor, labels: Tensor) -> float:
         """How good the model is on these rows: more is better. The caller has put it in evaluation mode."""
-        return float((model(features).argmax(dim=1) == labels).double().mean())
+        outputs, classes = _classified(model(features), labels)
+        return float((outputs.argmax(dim=1) == classes).double().mean())
 
     def describe(self) -> dict[str, Any]:
         """What others need to make the same task, as JSON:
@@ -105,6 +168,36 @@ class Task(ABC):
         return cls(**{key: value for key, value in description.items() if key != "task"}, **local)
 
 
+@contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Whatever a user's own code raises inside becomes a TaskError that begins with `what`."""
+    try:
+        yield
+    except MeedError:
+        raise
+    except Exception as error:  # the code is a stranger to us: it may raise anything
+        raise TaskError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def _classified(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """A classifier's outputs and class numbers. One column of labels would be compared with each row's. Raises
+    TaskError.
+    """
+    if outputs.dim() == 2 and labels.dim() == 2 and labels.shape[1] == 1:
+        rows = len(labels)
+        raise TaskError(
+            f"the labels have shape [{rows}, 1]; a classifier's are class numbers, [{rows}]: squeeze them in load(), "
+            f"labels.squeeze(1), or give the task a loss and a metric of its own"
+        )
+    return outputs, labels
+
+
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Module:
-    """One hidden layer: (inputs + 1) hidden + (hidden + 1) outputs parameters."""
+    """One hidden layer: (inputs + 1) hidden + (hidden + 1) outputs parameters. Raises TaskError for more than a project
+    can have: the sizes may be a stranger's.
+    """
+    if (inputs + 1) * hidden + (hidden + 1) * outputs > MAX_PARAMETERS:
+        raise TaskError(
+            f"{inputs:,} inputs, {hidden:,} hidden and {outputs:,} outputs make more than {MAX_PARAMETERS:,} parameters"
+        )
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))

@@ -8,6 +8,7 @@ has to be running when enrolment ends; after that, the owner may be away.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -24,13 +25,14 @@ from offchain.market.trainer import Schedule
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_to_bytes
-from offchain.training.local import initial_model, train
-from offchain.training.quantise import choose_quantum
-from offchain.training.registry import make_task
+from offchain.training.pilot import pilot
+from offchain.training.registry import describe, make_task
 from offchain.training.tabular import Tabular
 from offchain.training.task import Task
 
 __all__ = ["OwnerProgram", "create", "created"]
+
+logger = logging.getLogger(__name__)
 
 _BITS = 16
 _PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
@@ -136,17 +138,19 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     if unknown := sorted(settings.windows.keys() - set(_PHASES)):
         raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(_PHASES)}")
     task, schedule = _task(settings), Schedule(settings.epochs, settings.batch_size)
-    model = initial_model(task, settings.seed)
-    pilot = train(  # tells how large updates get
+    made = pilot(
         task,
-        model,
         task.load().train,
+        seed=settings.seed,
         learning_rate=settings.learning_rate,
         epochs=schedule.epochs,
         batch_size=schedule.batch_size,
-        seed=settings.seed,
+        bits=_BITS,
     )
-    description: dict[str, Any] = {"task": task.describe(), "training": asdict(schedule)}
+    for finding in made.findings:
+        logger.warning("the pilot: %s", finding)
+    model, quantum = made.model, made.quantum
+    description: dict[str, Any] = {"task": describe(task), "training": asdict(schedule)}
     content, key = model_to_bytes(model), b""
     if not settings.open:
         content, key = seal_model(content)
@@ -159,7 +163,6 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     policy_terms = PolicyTerms(rule=settings.policy, byzantine=settings.byzantine)
     name = "consensus_policy" if settings.policy == CONSENSUS else "round_policy"
     policy = contract_at(getattr(around.contracts, policy_terms.contract), deployment[name])
-    quantum = choose_quantum(pilot, _BITS)
     has_first = settings.has_public_rows and settings.open
     row = first_row(initial_row(around.srs, model, quantum) if has_first else None)
     rows = most_rows(settings.seats, settings.rounds, settings.has_public_rows, has_first)

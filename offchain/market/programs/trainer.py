@@ -27,7 +27,6 @@ from offchain.training.privacy import Privacy
 from offchain.training.quantise import zero_residual
 from offchain.training.registry import task_from_description
 from offchain.training.task import Samples, Task
-from offchain.training.vector import dimension
 
 __all__ = ["TrainerProgram"]
 
@@ -64,7 +63,7 @@ class TrainerProgram(Program):
         around, settings = self.around, self.settings
         description = task_from_bytes(around.store.get(self.project.terms.task, MAX_TASK))
         task = task_from_description(description["task"], **({"path": settings.path} if settings.path else {}))
-        size = dimension(task.build(0))
+        size = task.layout.dimension
         if size != self.project.terms.dimension:
             raise SettingsError(f"the task has {size} parameters here, the terms say {self.project.terms.dimension}")
         return self.kind(

@@ -17,8 +17,8 @@ Cost: no evaluations; one gradient, and for the second order one Hessian-vector 
 any n; O(n d) for the products. H is never formed: H s = grad of <grad L, s>, both in reverse mode, which more of
 torch's operations have than forward mode.
 
-Derivatives are by parameters. Buffers, such as batch normalisation's running statistics, are those of w: torch doesn't
-differentiate by them, and what a step changes in them isn't counted.
+Derivatives are by what is learned. Running statistics are those of w: torch doesn't differentiate by them, and what a
+step changes in them isn't counted.
 
 Source: Wang, Mittal, Song and Jia, "Data Shapley in one training run", arXiv 2406.11011.
 """
@@ -35,7 +35,7 @@ from torch.func import functional_call, grad
 
 from offchain.scoring.utility.game import UtilityError
 from offchain.training.task import Samples, Task
-from offchain.training.vector import load_vector
+from offchain.training.vector import LEARNED, load_vector
 
 __all__ = ["in_run_first_order", "in_run_second_order"]
 
@@ -80,21 +80,16 @@ class _Loss(nn.Module):
 
 def _loss_function(task: Task, model: Floats, data: Samples) -> Callable[[Tensor], Tensor]:
     """Vector float64[d], as `training.vector` orders it, to the loss."""
-    module = task.build(0)
-    load_vector(module, model)  # refuses what isn't a vector of this module
+    module, layout = task.skeleton(), task.layout
+    load_vector(module, model, layout)  # refuses what isn't a vector of this module
     module.eval()
-    whole = _Loss(task, module).requires_grad_(False)
-    places: dict[int, tuple[str, Tensor]] = {}
-    for name, tensor in module.state_dict(keep_vars=True).items():
-        if isinstance(tensor, Tensor) and tensor.is_floating_point():
-            places.setdefault(id(tensor), (f"model.{name}", tensor))  # a shared tensor counts once
+    whole, learned = _Loss(task, module).requires_grad_(False), layout.of_kind(LEARNED)
 
     def loss(vector: Tensor) -> Tensor:
-        pieces = vector.split([tensor.numel() for _, tensor in places.values()])
+        pieces = vector[: layout.learned].split([spec.count for spec in learned])
         numbers = {
-            name: piece.reshape(tensor.shape).to(tensor.dtype)
-            for (name, tensor), piece in zip(places.values(), pieces, strict=True)
-            if isinstance(tensor, nn.Parameter)
+            f"model.{spec.name}": piece.reshape(spec.shape).to(getattr(torch, spec.dtype))
+            for spec, piece in zip(learned, pieces, strict=True)
         }
         result: Tensor = functional_call(whole, numbers, (data.features, data.labels))
         return result

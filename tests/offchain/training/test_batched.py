@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from offchain.training.batched import evaluate_many, train_many
+from offchain.training.bundled import Digits
 from offchain.training.errors import TaskError
 from offchain.training.local import evaluate, initial_model, train
 from offchain.training.registry import make_task
@@ -62,3 +63,25 @@ class _Normalised(Task):
 def test_evaluate_many__module_with_buffers__is_refused(digits_data):
     with pytest.raises(TaskError, match="more than parameters"):
         evaluate_many(_Normalised(), np.zeros((1, 30)), digits_data.test)
+
+
+class _Adapted(Digits):
+    """A frozen first layer."""
+
+    def module(self) -> nn.Module:
+        module = super().module()
+        module[0].requires_grad_(False)
+        return module
+
+
+def test_train_many__frozen_layer__gives_the_update_of_what_is_learned():
+    task = _Adapted()
+    data = task.load().train.take(np.arange(40))
+    model = initial_model(task, 1)
+    assert model.size == 33 * 10
+
+    found = train_many(task, model[None], [data], [0], seeds=[11], **SCHEDULE)
+
+    expected = train(task, model, data, seed=11, **SCHEDULE)
+    assert np.abs(found[0] - expected).max() < 1e-5
+    assert np.abs(expected).max() > 0.05

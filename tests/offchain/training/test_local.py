@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from offchain.training.errors import TrainingError, VectorError
-from offchain.training.local import evaluate, initial_model, train
+from offchain.training.local import evaluate, initial_model, ready, train, trained
 from offchain.training.task import Dataset, Samples, Task
 from offchain.training.vector import dimension, load_vector
 
@@ -107,34 +107,57 @@ def test_train__full_batches__takes_the_steps_of_the_formula(momentum: float, ex
             seed=0,
             momentum=momentum,
         )
-        assert update.tolist() == [x, 0.0]
+        assert update.tolist() == [x]
 
 
 def test_train__entry_that_float32_rounds_and_nothing_trains__stays_exactly() -> None:
+    class Idle(Noisy):
+        def module(self) -> nn.Module:
+            module = super().module()
+            module.append(nn.Linear(2, 2))
+            return module
+
+        def loss(self, model: nn.Module, features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return super().loss(model[:5], features, labels)  # the last layer gets no gradient
+
+    task = Idle()
+    model = initial_model(task, 0) + 1e-12
+    update = train(task, model, task.load().train, **ARGUMENTS)
+    learned = task.layout.learned
+    assert (update[learned - 6 : learned] == 0).all()
+    assert (update[32 : learned - 6] != 0).all()  # but for the first bias, which batch normalisation cancels
+
+
+def test_train__frozen_layer__stays_out_and_is_the_same_for_every_seed() -> None:
     class Frozen(Noisy):
         def module(self) -> nn.Module:
             module = super().module()
-            module[0].weight.requires_grad_(False)
+            module[0].requires_grad_(False)
             return module
 
-    task = Frozen()
-    model = initial_model(task, 0) + 1e-12
-    update = train(task, model, task.load().train, **ARGUMENTS)
-    assert (update[:24] == 0).all()
-    assert (update[32:] != 0).all()  # but for the first bias, which batch normalisation cancels
+    task, data = Frozen(), Frozen().load().train
+    model = initial_model(task, 5)
+    assert model.size == task.layout.dimension == 16 + 18 + 16
+    assert torch.equal(ready(task, model)[0].weight, task.build(0)[0].weight)
+    # a trainer's seed is for its rows and dropout: it changes nothing of what stays out
+    for seed in (1, 2):
+        _, module = trained(task, model, data, **(ARGUMENTS | {"seed": seed}))
+        assert torch.equal(module[0].weight, task.build(0)[0].weight)
 
 
-def test_train__running_statistics__are_part_of_the_update() -> None:
+def test_initial_model__seed__is_for_what_is_learned_alone() -> None:
     task = Noisy()
-    update = train(task, initial_model(task, 0), task.load().train, **ARGUMENTS)
-    statistics = update[3 * 8 + 8 + 16 :][:16]  # behind the first layer's and the norm's own parameters
-    assert (statistics != 0).all()
+    two = initial_model(task, 1)
+    assert not np.array_equal(initial_model(task, 0), two)
+    assert torch.equal(ready(task, two)[0].weight, task.build(1)[0].weight)
 
 
-def test_train__one_row_left_over__is_no_batch_of_its_own() -> None:
-    task = Noisy()  # 65 rows: batches of 16 would leave one row, which batch normalisation refuses
-    assert len(task.load().train) % 16 == 1
-    assert np.isfinite(train(task, initial_model(task, 0), task.load().train, **ARGUMENTS)).all()
+@pytest.mark.parametrize("batch_size", [2, 4, 16, 32])
+def test_train__one_row_left_over__is_no_batch_of_its_own(batch_size: int) -> None:
+    task = Noisy()  # 65 rows: batches would leave one row, which batch normalisation refuses
+    assert len(task.load().train) % batch_size == 1
+    update = train(task, initial_model(task, 0), task.load().train, **(ARGUMENTS | {"batch_size": batch_size}))
+    assert np.isfinite(update).all()
 
 
 def test_train__batch_larger_than_the_data__is_one_batch() -> None:
@@ -164,7 +187,7 @@ def test_train__argument_out_of_range__raises(change: dict[str, Any]) -> None:
 
 
 def test_train__model_of_another_module__raises() -> None:
-    with pytest.raises(VectorError, match=r"the module takes float64\[2\]"):
+    with pytest.raises(VectorError, match=r"the module takes float64\[1\]"):
         train(Point(), np.zeros(3), Point().load().train, **ARGUMENTS)
 
 
@@ -197,14 +220,14 @@ def test_evaluate__model__in_evaluation_mode() -> None:
     data = task.load().test
     model = initial_model(task, 0)
     module = task.build(0).eval()
-    load_vector(module, model)
+    load_vector(module, model, task.layout)
     assert evaluate(task, model, data)[0] == task.loss(module, data.features, data.labels).item()
-    assert evaluate(Point(), np.array([3.0, 0.0]), Point().load().test) == (0.5, 3.0)
+    assert evaluate(Point(), np.array([3.0]), Point().load().test) == (0.5, 3.0)
 
 
 def test_evaluate__nan__raises() -> None:
     with pytest.raises(TrainingError, match="can't be evaluated"):
-        evaluate(Point(), np.array([np.nan, 0.0]), Point().load().test)
+        evaluate(Point(), np.array([np.nan]), Point().load().test)
 
 
 def test_initial_model__of_a_task__has_its_dimension() -> None:

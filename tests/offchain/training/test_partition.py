@@ -51,7 +51,13 @@ def test_partition_dirichlet__seed__decides() -> None:
     [
         (LABELS, 0, 1.0, 0.1, "can't deal 1000 rows to 0 trainers"),
         (LABELS, 1001, 1.0, 0.1, "can't deal 1000 rows to 1001 trainers"),
-        (LABELS.reshape(10, 100), 2, 1.0, 0.1, "can't deal"),
+        (
+            LABELS.reshape(10, 100),
+            2,
+            1.0,
+            0.1,
+            r"can't deal rows by labels of shape \[10, 100\]: a row needs one class number, \[10\]",
+        ),
         (LABELS, 2, 0.0, 0.1, "Dirichlet needs"),
         (LABELS, 2, -1.0, 0.1, "Dirichlet needs"),
         (LABELS, 2, float("nan"), 0.1, "Dirichlet needs"),
@@ -85,3 +91,8 @@ def test_partition_by_size__tiny_share__gets_a_row() -> None:
 def test_partition_by_size__impossible__raises(sizes: list) -> None:
     with pytest.raises(PartitionError, match="can't deal 10 rows in proportions"):
         partition_by_size(10, sizes, seed=0)
+
+
+def test_partition_dirichlet__labels_in_a_column__are_dealt_like_a_list() -> None:
+    column = partition_dirichlet(LABELS[:, None], 4, 1.0, 0)
+    assert [rows.tolist() for rows in column] == [rows.tolist() for rows in partition_dirichlet(LABELS, 4, 1.0, 0)]

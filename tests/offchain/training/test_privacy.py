@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from offchain.training.privacy import MAX_ROUNDS, Privacy, PrivacyError, noise_for
+from offchain.training.privacy import MAX_ROUNDS, Privacy, PrivacyError, noise_for, privatised
 
 SIZE = 200_000
 
@@ -94,3 +94,14 @@ def test_privacy__parameters_that_give_none__refuses(clip: float, noise: float, 
 def test_noise_for__out_of_reach__says_so() -> None:
     with pytest.raises(PrivacyError, match="no noise up to"):
         noise_for(1e-6, 64)
+
+
+class Halving:
+    def privatise(self, update: np.ndarray) -> np.ndarray:
+        return update / 2
+
+
+def test_privatised__statistics__are_zero_and_not_what_privacy_sees() -> None:
+    update = np.array([3.0, 4.0, 1e6, -1e6])
+    assert privatised(Halving(), update, 2).tolist() == [1.5, 2, 0, 0]
+    assert privatised(Halving(), update[:2], 2).tolist() == [1.5, 2]
