@@ -33,7 +33,12 @@ def partition_dirichlet(
     tenth of rows / n) nor less than one row; what is missing is taken at random from whoever has most. Raises
     PartitionError.
     """
-    if labels.ndim != 1 or trainers < 1 or labels.size < trainers:
+    if labels.ndim != 1:
+        raise PartitionError(
+            f"rows are dealt by their class, so labels must be one number each, of shape [rows], not "
+            f"{list(labels.shape)}; flatten them in the task's `load`, as in labels.squeeze(1)"
+        )
+    if trainers < 1 or labels.size < trainers:
         raise PartitionError(f"can't deal {labels.size} rows to {trainers} trainers")
     if not (1e-3 <= alpha <= 1e6 and 0 <= min_share <= 1):  # beyond, the draws lose their precision
         raise PartitionError("Dirichlet needs 0.001 <= alpha <= 1,000,000 and 0 <= min_share <= 1")
