@@ -126,7 +126,7 @@ class OwnerSettings(Settings):
                 f"not {self.seats} and {self.rounds}"
             )
         if self.task_options.keys() - {"path"} and not self.path:
-            raise SettingsError(f"path: name the CSV file that {', '.join(self.task_options)} are about")
+            raise SettingsError(f"path: name the CSV file for {', '.join(self.task_options)}")
         if self.task_name == _CSV and self.path and not self.label:
             raise SettingsError(f"label: name the column of {self.path} to learn")
 

@@ -146,7 +146,7 @@ def _column(table: Table, name: str, choices: Choices, rows: npt.NDArray[np.int6
             _note_ids(table, name, notes)
         return _standardised(table, name, np.array(numbers, np.float64)[rows])
     if name in choices.numbers:
-        raise table.error(name, stray, f"{shown(texts[stray])} isn't a plain number: {_PLAIN}")
+        raise table.error(name, stray, f"{shown(texts[stray])} isn't a plain number; {_PLAIN}")
     _refuse_strays(table, name, _meant_as_numbers(set(texts)))
     different = len(set(texts))
     if different > 0.9 * len(texts):
@@ -183,11 +183,11 @@ def _refuse_strays(table: Table, name: str, alike: Set[str] = frozenset()) -> No
         return
     row = next(row for row, text in enumerate(texts) if text not in plain)
     cells = sum(counts[text] for text in plain)
-    among = f"though {cells} of the column's {len(texts)} cells are" if cells else "nor is any cell of the column"
+    among = f"though {cells} of the column's {len(texts)} cells are" if cells else "as no cell of the column is"
     raise table.error(
         name,
         row,
-        f"{shown(texts[row])} isn't a plain number, {among}: {_PLAIN}. If its texts are values of their own, name the "
+        f"{shown(texts[row])} isn't a plain number, {among}; {_PLAIN}. If its texts are values of their own, name the "
         f"column in `categories`",
     )
 

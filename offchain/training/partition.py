@@ -35,8 +35,8 @@ def partition_dirichlet(
     """
     if labels.ndim != 1:
         raise PartitionError(
-            f"rows are dealt by their class, so labels must be one number each, of shape [rows], not "
-            f"{list(labels.shape)}; flatten them in the task's `load`, as in labels.squeeze(1)"
+            f"can't deal rows by labels of shape {list(labels.shape)}: they must be one class number each, of shape "
+            f"[rows]; flatten them in the task's `load`, as in labels.squeeze(1)"
         )
     if trainers < 1 or labels.size < trainers:
         raise PartitionError(f"can't deal {labels.size} rows to {trainers} trainers")

@@ -90,9 +90,9 @@ class Schema:
 
 def _column(data: Any) -> Column:
     if isinstance(data, dict) and "values" in data:
-        data = _fields(data, _TEXTS, "a column of the task")
+        data = _fields(data, _TEXTS, "the task's column")
         return Column(_text(data["name"]), values=_texts(data["values"], "values"))
-    data = _fields(data, _NUMBERS, "a column of the task")
+    data = _fields(data, _NUMBERS, "the task's column")
     name = _text(data["name"])
     for key in ("mean", "deviation"):
         if type(data[key]) not in (int, float) or not abs(data[key]) <= LARGEST:

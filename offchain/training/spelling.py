@@ -40,8 +40,10 @@ class Spellings:
 
     def hint(self, text: str) -> str:
         """The text, and what it was meant to be if a known one is much like it."""
-        near = difflib.get_close_matches(text[:200], self.known, n=1, cutoff=0.75)
-        alike = [known for known in self.known if _folded(known) == _folded(text)] or near
+        alike = [known for known in self.known if _folded(known) == _folded(text)]
+        if not alike:  # one digit makes another code
+            likely = [known for known in self.known if _digits(known) == _digits(text)]
+            alike = difflib.get_close_matches(text[:200], likely, n=1, cutoff=0.75)
         return shown(text) + (f" (did you mean {shown(alike[0])}?)" if alike else "")
 
     def same_numbers(self) -> tuple[str, str] | None:
@@ -71,6 +73,10 @@ def _amount(text: str) -> Decimal | None:
     digits = text.lstrip("+-")
     is_code = digits[:1] == "0" and digits[1:2].isdigit()
     return None if is_code or as_number(text) is None else Decimal(text)
+
+
+def _digits(text: str) -> str:
+    return "".join(c for c in text if c.isdigit())
 
 
 def _folded(text: str) -> str:

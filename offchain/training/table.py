@@ -73,9 +73,11 @@ class Table:
         for name in names:
             empty = [row for row, text in enumerate(self.columns[name]) if not text]
             if empty:
-                count = "all cells of the column are" if len(empty) == len(self) else f"{len(empty)} cells of it are"
                 raise self.error(
-                    name, empty[0], f"empty, a missing value ({count}); fill them in, or drop the rows or the column"
+                    name,
+                    empty[0],
+                    f"a value is missing, as in {len(empty):,} of the column's {len(self):,} cells; fill them in, or "
+                    f"leave out the rows or the column",
                 )
         columns = {name: self.columns[name] for name in names}
         return Table(self.path, columns, self.lines, self.separator, self.decimal)
@@ -203,7 +205,8 @@ def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise TaskError(f"{path}, line {line + 1}: {error}; is there a stray quote or separator?") from None
+            what = "a quote is never closed" if "unexpected end" in str(error) else str(error)
+            raise TaskError(f"{path}, line {line + 1}: {what}; is there a stray quote or separator?") from None
         if cells is None:
             return
         line += 1

@@ -51,7 +51,8 @@ def test_partition_dirichlet__seed__decides() -> None:
     [
         (LABELS, 0, 1.0, 0.1, "can't deal 1000 rows to 0 trainers"),
         (LABELS, 1001, 1.0, 0.1, "can't deal 1000 rows to 1001 trainers"),
-        (LABELS.reshape(10, 100), 2, 1.0, 0.1, "can't deal"),
+        (LABELS.reshape(1000, 1), 2, 1.0, 0.1, r"labels of shape \[1000, 1\]: .* one class number each.*squeeze\(1\)"),
+        (LABELS.reshape(10, 100), 2, 1.0, 0.1, r"can't deal rows by labels of shape \[10, 100\]"),
         (LABELS, 2, 0.0, 0.1, "Dirichlet needs"),
         (LABELS, 2, -1.0, 0.1, "Dirichlet needs"),
         (LABELS, 2, float("nan"), 0.1, "Dirichlet needs"),
