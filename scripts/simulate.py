@@ -68,6 +68,13 @@ def address(_context: Any, parameter: click.Parameter, value: str | None) -> str
 )
 @click.option("--data", "task", default=DEFAULT.task, help=f"{', '.join(task_names())}, or a CSV file.")
 @click.option("--label", default=None, help="The label column of a CSV file.")
+@click.option("--categories", multiple=True, help="A column of a CSV file whose texts are values; may be repeated.")
+@click.option(
+    "--numbers", multiple=True, help="A column of a CSV file that holds numbers, though they look like codes."
+)
+@click.option("--ignore", multiple=True, help="A column of a CSV file that nothing is learned from, such as an ID.")
+@click.option("--separator", default="", help="Between the cells of a CSV file; `tab` for a tab.  [default: found]")
+@click.option("--decimal", default="", help="The decimal sign of a CSV file, `.` or `,`.  [default: found]")
 @click.option(
     "--adversary",
     "adversaries",
@@ -136,6 +143,8 @@ def cli(
             store = open_store(location) if location is not None else None
             market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store, money=money)
             market.open()
+            for line in market.task.notes():
+                console.print(f"Note: {line}", style="yellow", markup=False, highlight=False)
             locked = tokens(market, market.project.terms.funds)
             console.print(
                 f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "

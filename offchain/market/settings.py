@@ -25,6 +25,7 @@ __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings",
 
 _PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
+_DEFAULT_TASK, _CSV = "digits", "csv"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class TrainerSettings(Settings):
     """`share` = [2, 6] trains on every sixth row from the second: for several trainers on one bundled set of data."""
 
     path: str = ""
+    separator: str = ""  # of the cells of a CSV file, "tab" for a tab; by default it is found
+    decimal: str = ""  # its decimal sign, "." or ","; by default it is found
     share: tuple[int, ...] = ()
     seed: int = 0
     clip: float = 0.0  # differential privacy (training/privacy.py): the most length of an update; 0: none
@@ -69,6 +72,11 @@ class TrainerSettings(Settings):
             raise SettingsError("clip and noise: both above 0, or neither")
         if self.share and (len(self.share) != 2 or not 1 <= self.share[0] <= self.share[1]):
             raise SettingsError("share: the number of a share from 1, and how many there are, as [2, 6]")
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What the task needs to know of this machine's data."""
+        return _given(self, "path", "separator", "decimal")
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,14 @@ class OwnerSettings(Settings):
     deployment: str = "runs/deployment.json"  # what `ape run deploy` has written
     token: str = ""
     aggregators: tuple[str, ...] = ()
-    task: str = "digits"
+    task: str = _DEFAULT_TASK
     path: str = ""  # a CSV file: the task is "csv"
-    label: str = ""
+    label: str = ""  # its column to learn
+    separator: str = ""  # as a trainer's
+    decimal: str = ""
+    categories: tuple[str, ...] = ()  # its columns whose texts are values, also where they look like numbers
+    numbers: tuple[str, ...] = ()  # those of numbers, also where they look like codes
+    ignore: tuple[str, ...] = ()  # those that nothing is learned from
     round_reward: str = ""
     rounds: int = 4
     seats: int = 8  # with consensus 32 at most together with rounds
@@ -112,10 +125,27 @@ class OwnerSettings(Settings):
                 f"seats: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
                 f"not {self.seats} and {self.rounds}"
             )
+        if self.task_options.keys() - {"path"} and not self.path:
+            raise SettingsError(f"path: name the CSV file for {', '.join(self.task_options)}")
+        if self.task_name == _CSV and self.path and not self.label:
+            raise SettingsError(f"label: name the column of {self.path} to learn")
+
+    @property
+    def task_name(self) -> str:
+        return _CSV if self.path and self.task == _DEFAULT_TASK else self.task
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What the task needs to know of the owner's data."""
+        return _given(self, "path", "label", "separator", "decimal", "categories", "numbers", "ignore")
 
     @property
     def has_public_rows(self) -> bool:
         return self.policy == CONSENSUS
+
+
+def _given(settings: Settings, *names: str) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(settings, name))}
 
 
 Chosen = TypeVar("Chosen", bound=Settings)

@@ -33,6 +33,7 @@ __all__ = ["CHUNK", "PtauFile", "verified_powers"]
 CHUNK = 1 << 17  # points at a time: 8 MB
 
 _G1_BYTES, _G2_BYTES = 64, 128
+_BLS12_381 = 0x1A0111EA397FE69A4B1BA7B6434BACD764774B84F38512BF6730D2A0F6B0F6241EABFFFEB153FFFFB9FEFFFFFFFFAAAB
 
 
 def _read(file: BinaryIO, length: int) -> bytes:
@@ -74,10 +75,18 @@ def _section(file: BinaryIO, sections: dict[int, tuple[int, int]], kind: int, le
 
 
 def _read_power(file: BinaryIO, sections: dict[int, tuple[int, int]]) -> int:
-    file.seek(_section(file, sections, 1, 44))
-    width, prime, power, _ = struct.unpack("<I32sII", _read(file, 44))
-    if width != 32 or int.from_bytes(prime, "little") != Q:
-        raise SrsError(f"{file.name}: of another curve than BN254")
+    offset, length = sections.get(1, (0, 0))
+    file.seek(offset)
+    width = int.from_bytes(_read(file, 4), "little") if length >= 4 else 32
+    prime = int.from_bytes(_read(file, width), "little") if length == 12 + width else Q
+    if width != 32 or prime != Q:
+        curve = "BLS12-381" if prime == _BLS12_381 else f"of {8 * width} bits"
+        raise SrsError(
+            f"{file.name}: of another curve ({curve}) than BN254, which snarkjs calls bn128; take a file of a ceremony "
+            f"for BN254"
+        )
+    file.seek(_section(file, sections, 1, 44) + 36)
+    power, _ = struct.unpack("<II", _read(file, 8))
     if not 1 <= power <= 28:
         raise SrsError(f"{file.name}: power {power} is out of bounds")
     return int(power)

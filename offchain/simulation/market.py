@@ -251,7 +251,7 @@ class Market:
 
 def _task(options: MarketOptions) -> Task:
     if options.is_table:
-        return make_task(Tabular.name, path=options.task, label=options.label)
+        return make_task(Tabular.name, path=options.task, **options.table_options)
     return make_task(options.task)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from offchain.errors import FatalError
 from offchain.market.terms import most_rows
 from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
+from offchain.training.registry import task_names
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
 
@@ -35,7 +37,12 @@ class MarketOptions:
     least_rate: float = 1 / (1 << 32)  # decay stops here
     learning_rate: float = 0.3
     task: str = "digits"  # a built-in task, or the path of a CSV file
-    label: str | None = None  # of a CSV file
+    label: str | None = None  # of a CSV file, as those below (training/tabular.py)
+    separator: str = ""
+    decimal: str = ""
+    categories: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
     adversaries: tuple[str, ...] = DEFAULT_ADVERSARIES
     alpha: float = 1.0  # of the Dirichlet shares: the smaller, the more uneven
     epochs: int = 3
@@ -66,8 +73,12 @@ class MarketOptions:
             raise OptionError(
                 f"reward: at least one of the token's smallest units for each of {self.trainers} trainers"
             )
-        if self.is_table and self.label is None:
+        if self.is_table and not self.label:
             raise OptionError("label: a CSV file needs the name of its label column")
+        if not self.is_table and self.table_options:
+            raise OptionError(
+                f"{', '.join(self.table_options)}: goes with a CSV file as the data, and {self.task!r} is none"
+            )
         if not 0.01 <= self.alpha <= 1_000:
             raise OptionError(f"alpha: 0.01 to 1000, not {self.alpha}")
         if not 0 < self.learning_rate <= 100:
@@ -95,7 +106,13 @@ class MarketOptions:
 
     @property
     def is_table(self) -> bool:
-        return Path(self.task).suffix.lower() == ".csv"
+        return Path(self.task).suffix != "" and self.task not in task_names()
+
+    @property
+    def table_options(self) -> dict[str, Any]:
+        """What is said of a CSV file: those of the task's options that are given."""
+        names = ("label", "separator", "decimal", "categories", "numbers", "ignore")
+        return {name: value for name in names if (value := getattr(self, name))}
 
     @property
     def max_excluded(self) -> int:

@@ -6,13 +6,20 @@ As JSON: {"label": name, "classes": [text], "columns": [{"name", "mean", "deviat
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from offchain.training.errors import TaskError
+from offchain.training.table import normal, shown
 
-__all__ = ["Column", "Schema"]
+__all__ = ["LARGEST", "MAX_COLUMNS", "MAX_TEXT", "MAX_VALUES", "Column", "Schema"]
+
+MAX_COLUMNS = 1_000
+MAX_VALUES = 100  # of a column of texts, and classes
+MAX_TEXT = 200  # characters of a name, a value or a class
+LARGEST = 1e300  # of means and deviations, and one over it: standardising stays within float64
+
+_NUMBERS, _TEXTS = {"name", "mean", "deviation"}, {"name", "values"}
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,13 @@ class Column:
     values: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers_hold = math.isfinite(self.mean) and 0 < self.deviation < math.inf
-        if not isinstance(self.name, str) or not numbers_hold or not _are_distinct_texts(self.values):
+        _check_texts((self.name,), 1, "name of a column")
+        if not (abs(self.mean) <= LARGEST and 1 / LARGEST <= self.deviation <= LARGEST):  # NaN isn't
             raise TaskError(
-                f"the task's column {self.name!r} needs a finite mean and a deviation above zero, or values that differ"
+                f"the task's column {shown(self.name)} needs a mean of at most {LARGEST:g} and a deviation of "
+                f"{1 / LARGEST:g} to {LARGEST:g}, not {self.mean:g} and {self.deviation:g}"
             )
+        _check_texts(self.values, MAX_VALUES, f"value of the column {shown(self.name)}")
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,17 @@ class Schema:
     columns: tuple[Column, ...]
 
     def __post_init__(self) -> None:
-        names = (self.label, *(column.name for column in self.columns))
-        if not self.columns or not _are_distinct_texts(names):
-            raise TaskError("the task needs a label column and at least one other, all of different names")
-        if len(self.classes) < 2 or not _are_distinct_texts(self.classes):
-            raise TaskError("the task needs at least two classes, all different")
+        _check_texts(self.names, MAX_COLUMNS + 1, "name of a column")
+        _check_texts(self.classes, MAX_VALUES, "class")
+        if not self.columns:
+            raise TaskError("the task needs a column besides that of the labels")
+        if len(self.classes) < 2:
+            raise TaskError("the task needs at least two classes")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns, the label's last."""
+        return (*(column.name for column in self.columns), self.label)
 
     @property
     def inputs(self) -> int:
@@ -67,20 +82,53 @@ class Schema:
 
     @classmethod
     def from_json(cls, data: Any) -> Schema:
-        """Checks what a stranger published. Raises TaskError."""
-        try:
-            columns = []
-            for column in data["columns"]:
-                if "values" in column:
-                    columns.append(Column(column["name"], values=(*column["values"],)))
-                else:
-                    columns.append(Column(column["name"], float(column["mean"]), float(column["deviation"])))
-            return cls(data["label"], (*data["classes"],), (*columns,))
-        except (KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
-            raise (
-                error if isinstance(error, TaskError) else TaskError(f"the task's schema is malformed: {error!r}")
-            ) from None
+        """Checks what a stranger published. Texts are composed (NFC). Raises TaskError."""
+        data = _fields(data, {"label", "classes", "columns"}, "the task's schema")
+        columns = tuple(_column(column) for column in _list(data["columns"], MAX_COLUMNS, "columns"))
+        return cls(_text(data["label"]), _texts(data["classes"], "classes"), columns)
 
 
-def _are_distinct_texts(texts: tuple[Any, ...]) -> bool:
-    return all(isinstance(text, str) for text in texts) and len(set(texts)) == len(texts)
+def _column(data: Any) -> Column:
+    if isinstance(data, dict) and "values" in data:
+        data = _fields(data, _TEXTS, "the task's column")
+        return Column(_text(data["name"]), values=_texts(data["values"], "values"))
+    data = _fields(data, _NUMBERS, "the task's column")
+    name = _text(data["name"])
+    for key in ("mean", "deviation"):
+        if type(data[key]) not in (int, float) or not abs(data[key]) <= LARGEST:
+            raise TaskError(f"the task's column {shown(name)} needs a number of at most {LARGEST:g} as its {key}")
+    return Column(name, float(data["mean"]), float(data["deviation"]))
+
+
+def _fields(data: Any, names: set[str], what: str) -> dict[str, Any]:
+    if not isinstance(data, dict) or data.keys() != names:
+        keys = shown(", ".join(map(str, data))) if isinstance(data, dict) else f"a {type(data).__name__}"
+        raise TaskError(f"{what} is malformed, or of a later version: it needs {', '.join(sorted(names))}, not {keys}")
+    return data
+
+
+def _list(data: Any, most: int, what: str) -> list[Any]:
+    if not isinstance(data, list) or not 1 <= len(data) <= most:
+        raise TaskError(f"the task's {what} must be a list of 1 to {most:,}")
+    return data
+
+
+def _texts(data: Any, what: str) -> tuple[str, ...]:
+    return tuple(_text(text) for text in _list(data, MAX_VALUES, what))
+
+
+def _text(data: Any) -> str:
+    if not isinstance(data, str):
+        raise TaskError(f"the task's names, values and classes must be texts, not {type(data).__name__}")
+    return normal(data)
+
+
+def _check_texts(texts: tuple[str, ...], most: int, what: str) -> None:
+    if len(texts) > most:
+        raise TaskError(f"the task may have {most:,} of {what} at most, not {len(texts):,}")
+    for text in texts:
+        if not 1 <= len(text) <= MAX_TEXT:
+            raise TaskError(f"the task's {what} must have 1 to {MAX_TEXT} characters, not {len(text):,}: {shown(text)}")
+    if len(set(texts)) < len(texts):
+        double = next(text for k, text in enumerate(texts) if text in texts[:k])
+        raise TaskError(f"the task has a {what} twice: {shown(double)}")

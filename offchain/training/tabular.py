@@ -1,37 +1,43 @@
-"""Classification of the rows of any CSV with a label column.
+"""Classification of the rows of any CSV file with a label column.
 
-The file has a line of column names and is UTF-8. A column of numbers becomes one input, standardised: (x - mean) /
-deviation. Any other column becomes one input per value, 1 where it is that value and 0 elsewhere; a value never seen
-in training is 0 everywhere. Labels are texts.
+A column of numbers becomes one input, standardised: (x - mean) / deviation. A column of texts becomes one input per
+value, 1 where it is that value and 0 elsewhere; a value that the task doesn't know is 0 everywhere. Labels are texts.
+`table.py` says what a file may look like, `fitting.py` how it is decided what a column is, `encoding.py` how files are
+read by a schema that is given.
 
 Everybody's inputs must mean the same, so the *schema* - columns, means, deviations, values, classes - is taken once,
 from the training part of the owner's file, and published with the task; trainers apply it to files of their own,
 whose other columns are ignored. So an owner should know: these statistics become public, a trainer's don't.
 
-A file that can't be used is refused with what to do about it. Nothing is guessed: a missing value would be filled
-with somebody's opinion.
+A file that can't be used is refused with the cell and what to do about it. Nothing is guessed: a missing value would be
+filled with somebody's opinion. What a trainer's data lose all the same - values that the task doesn't know, numbers
+far from the owner's - is counted in `notes`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import nn
 
+from offchain.training.encoding import encode, listed
 from offchain.training.errors import TaskError
-from offchain.training.schema import Column, Schema
+from offchain.training.fitting import Choices, fit
+from offchain.training.schema import Schema
+from offchain.training.spelling import Spellings
+from offchain.training.table import Table, normal, read_table
 from offchain.training.task import Dataset, Samples, Task, mlp
 
 __all__ = ["Tabular"]
 
 MIN_ROWS = 10
-MAX_VALUES = 100  # of a column of texts
 MAX_HIDDEN = 65_536
+MAX_PARAMETERS = 1 << 24  # a stranger's task shall not fill the memory
 _TEST_SHARE = 0.2
 
 
@@ -39,20 +45,46 @@ class Tabular(Task):
     """The task "csv". `label` names the label column and takes the schema from the file; or a `schema` is given.
     `seed` draws the test rows.
 
+    Of the file at `path`: `separator`, a character or "tab", and `decimal`, "." or ",", are found unless they are
+    given. With `label` alone: `categories`, `numbers` and `ignore` name columns that are to be read as that, or not.
+
     Raises TaskError if the file can't be used.
     """
 
     name = "csv"
 
     def __init__(
-        self, path: str | Path, label: str | None = None, schema: Schema | None = None, hidden: int = 32, seed: int = 0
+        self,
+        path: str | Path = "",
+        label: str | None = None,
+        schema: Schema | None = None,
+        hidden: int = 32,
+        seed: int = 0,
+        *,
+        separator: str = "",
+        decimal: str = "",
+        categories: Sequence[str] = (),
+        numbers: Sequence[str] = (),
+        ignore: Sequence[str] = (),
     ) -> None:
+        if not str(path):
+            raise TaskError("path: name the CSV file with your data")
         if (label is None) == (schema is None):
-            raise TaskError("give either the label column, to take the schema from the file, or a schema")
+            raise TaskError("label: name the column to learn; or give a schema, to use that of others")
         if type(hidden) is not int or not 1 <= hidden <= MAX_HIDDEN:
             raise TaskError(f"hidden is the width of the hidden layer, 1 to {MAX_HIDDEN:,}")
         self.path, self.hidden, self.seed = Path(path), hidden, seed
-        self.schema = schema if schema is not None else self._fit(str(label))
+        self._separator, self._decimal = separator, decimal
+        self._choices = Choices(*(tuple(map(normal, names)) for names in (categories, numbers, ignore)))
+        self._fitted: list[str] = []  # what there is to note of the schema,
+        self._loaded: list[str] = []  # and of the data
+        self.schema = schema if schema is not None else self._fit(normal(str(label)))
+        outputs = len(self.schema.classes)
+        if (size := (self.schema.inputs + 1) * hidden + (hidden + 1) * outputs) > MAX_PARAMETERS:
+            raise TaskError(
+                f"the task has {size:,} parameters, of {self.schema.inputs:,} inputs and {hidden:,} hidden units; "
+                f"{MAX_PARAMETERS:,} at most"
+            )
 
     @classmethod
     def from_description(cls, description: dict[str, Any], **local: Any) -> Tabular:
@@ -64,111 +96,39 @@ class Tabular(Task):
     def module(self) -> nn.Module:
         return mlp(self.schema.inputs, self.hidden, len(self.schema.classes))
 
+    def notes(self) -> list[str]:
+        return [f"{self.path}: {note}" for note in self._fitted + self._loaded]
+
     def load(self) -> Dataset:
-        table = self._read()
-        names = [column.name for column in self.schema.columns]
-        if missing := [name for name in [*names, self.schema.label] if name not in table.columns]:
-            raise TaskError(
-                f"{self.path} has no column {', '.join(map(repr, missing))}; it needs all of the task's columns"
-            )
-        self._refuse_missing(table[[*names, self.schema.label]])
-        features = np.concatenate([self._encode(table[column.name], column) for column in self.schema.columns], axis=1)
-        number = {name: k for k, name in enumerate(self.schema.classes)}
-        if unknown := sorted(set(table[self.schema.label]) - number.keys()):
-            classes = ", ".join(self.schema.classes)
-            raise self._error(f"the label {unknown[0]!r} isn't a class of the task; they are {classes}")
-        labels = table[self.schema.label].map(number).to_numpy(np.int64)
-        samples = Samples(torch.from_numpy(features.astype(np.float32)), torch.from_numpy(labels))
+        self._loaded = []
+        features, labels = encode(self._read(), self.schema, self._decimal, self._loaded)
+        samples = Samples(torch.from_numpy(features), torch.from_numpy(labels))
         train, test = self._split(len(samples))
         return Dataset(samples.take(train), samples.take(test))
 
     def _fit(self, label: str) -> Schema:
         table = self._read()
         if label not in table.columns:
+            columns = Spellings(table.columns)
             raise TaskError(
-                f"{self.path} has no column {label!r} to learn; its columns are {', '.join(map(repr, table.columns))}"
+                f"{self.path} has no column {columns.hint(label)} to learn; its columns are {listed(columns.known)}"
             )
-        if table.shape[1] < 2:
-            raise TaskError(f"{self.path} has nothing but the label column; add columns to learn from")
-        self._refuse_missing(table)
-        classes = tuple(sorted(set(table[label])))
-        if len(classes) < 2:
-            raise self._error(f"every row has the label {classes[0]!r}; a classifier needs at least two classes")
-        if len(classes) > MAX_VALUES:
-            raise self._error(
-                f"{len(classes)} different labels, {MAX_VALUES} at most; put numbers to predict into classes"
-            )
+        self._choices.check(table, label)
+        used = [name for name in table.columns if name not in self._choices.ignore]
+        unclear = [name for name in used if name not in self._choices.categories]
+        table = table.filled(used).with_decimal(self._decimal, unclear)
         rows, _ = self._split(len(table))
-        columns = [self._fit_column(table[name].iloc[rows]) for name in table.columns if name != label]
-        return Schema(label, classes, tuple(columns))
-
-    def _fit_column(self, values: pd.Series) -> Column:
-        name = str(values.name)
-        texts = tuple(sorted(set(values)))
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-        if len(texts) == 1 or numbers.min() == numbers.max():
-            raise self._error(f"the column {name!r} is {texts[0]!r} in all training rows; drop it, it tells nothing")
-        if not np.isnan(numbers).any():
-            with np.errstate(all="ignore"):  # checked below
-                mean, deviation = float(numbers.mean()), float(numbers.std())
-            if not (np.isfinite(mean) and 0 < deviation < np.inf):
-                raise self._error(
-                    f"the column {name!r} holds numbers that float64 can't standardise; drop or scale them"
-                )
-            return Column(name, mean=mean, deviation=deviation)
-        if len(texts) > MAX_VALUES:
-            stray = values[np.isnan(numbers)].iloc[0]
-            raise self._error(
-                f"the column {name!r} has {len(texts)} different texts, {MAX_VALUES} at most; drop or group it, "
-                f"or if it is of numbers, mend those that aren't, such as {stray!r}"
-            )
-        return Column(name, values=texts)
-
-    def _encode(self, values: pd.Series, column: Column) -> npt.NDArray[np.float64]:
-        if column.values:
-            return np.stack([(values == value).to_numpy(np.float64) for value in column.values], axis=1)
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(np.float64)
-        scaled = (numbers - column.mean) / column.deviation
-        usable = np.abs(scaled) < np.finfo(np.float32).max  # NaN isn't
-        if not usable.all():
-            stray = values[~usable].iloc[0]
-            raise self._error(f"the column {column.name!r} must hold finite numbers; {stray!r} isn't one")
-        return scaled[:, None]
+        return fit(table, label, self._choices, rows, self._fitted)
 
     def _split(self, rows: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Row numbers of the training and the test part."""
         order, test = np.random.default_rng(self.seed).permutation(rows), round(rows * _TEST_SHARE)
         return np.sort(order[test:]), np.sort(order[:test])
 
-    def _read(self) -> pd.DataFrame:
-        """The table as texts, spaces around them removed."""
-        try:
-            table = pd.read_csv(self.path, header=None, dtype=str, encoding="utf-8-sig", skipinitialspace=True)
-        except OSError as error:
-            raise TaskError(f"can't read {self.path}: {error.strerror or error}") from None
-        except UnicodeDecodeError as error:
-            raise TaskError(f"{self.path} isn't UTF-8 text (byte {error.start}); save it as CSV UTF-8") from None
-        except pd.errors.EmptyDataError:
-            raise TaskError(f"{self.path} is empty; it needs a line of column names and rows") from None
-        except (pd.errors.ParserError, ValueError) as error:
-            raise TaskError(f"{self.path} isn't a table of comma-separated values: {error}") from None
-        table = table.apply(lambda column: column.str.strip())
-        names = list(table.iloc[0])
-        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
-            raise TaskError(f"{self.path}: the first line must name each column, and none twice")
-        table = table.iloc[1:].reset_index(drop=True).set_axis(names, axis=1)
+    def _read(self) -> Table:
+        table = read_table(self.path, self._separator)
         if len(table) < MIN_ROWS:
             raise TaskError(
                 f"{self.path} has {len(table)} rows, too few to train and test on; {MIN_ROWS} are the least"
             )
         return table
-
-    def _refuse_missing(self, table: pd.DataFrame) -> None:
-        for name, count in (table.isna() | (table == "")).sum().items():
-            if count:
-                raise self._error(
-                    f"{count} values of the column {name!r} are missing; fill them in, or drop its rows or it"
-                )
-
-    def _error(self, text: str) -> TaskError:
-        return TaskError(f"{self.path}: {text}")

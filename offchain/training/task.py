@@ -93,6 +93,10 @@ class Task(ABC):
     def load(self) -> Dataset:
         """Reads the local data. The same at each call. Raises TaskError with what to do if it can't be used."""
 
+    def notes(self) -> list[str]:
+        """What whoever runs this should know of the data before putting money in: one sentence each, after `load`."""
+        return []
+
     def build(self, seed: int) -> nn.Module:
         """A new module; the same seed gives the same initial weights, and torch's generator is left as it was.
 

@@ -114,6 +114,9 @@ def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: 
         ({"least_rate": 0.0}, "least_rate must be in 1 .. "),
         ({"byzantine": 15}, "byzantine must be in 0 .. 14"),
         ({"task": "data.csv"}, "label: a CSV file needs"),
+        ({"task": "data.tsv", "label": ""}, "label: a CSV file needs"),
+        ({"label": "y"}, "label: goes with a CSV file as the data, and 'digits' is none"),
+        ({"ignore": ("id",), "decimal": ","}, "decimal, ignore: goes with a CSV file"),
     ],
 )
 def test_options__not_allowed__says_what_is(changes: dict[str, Any], message: str) -> None:

@@ -27,7 +27,6 @@ from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_to_bytes
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
-from offchain.training.tabular import Tabular
 from offchain.training.task import Task
 
 __all__ = ["OwnerProgram", "create", "created"]
@@ -193,6 +192,4 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
 
 
 def _task(settings: OwnerSettings) -> Task:
-    if settings.path:
-        return make_task(Tabular.name, path=settings.path, label=settings.label or None)
-    return make_task(settings.task)
+    return make_task(settings.task_name, **settings.task_options)

@@ -62,7 +62,7 @@ class TrainerProgram(Program):
         """Raises StoreError if the task's description is not to be had, TaskError if it doesn't fit."""
         around, settings = self.around, self.settings
         description = task_from_bytes(around.store.get(self.project.terms.task, MAX_TASK))
-        task = task_from_description(description["task"], **({"path": settings.path} if settings.path else {}))
+        task = task_from_description(description["task"], **settings.task_options)
         size = task.layout.dimension
         if size != self.project.terms.dimension:
             raise SettingsError(f"the task has {size} parameters here, the terms say {self.project.terms.dimension}")

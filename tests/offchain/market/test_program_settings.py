@@ -73,3 +73,30 @@ def test_load__file_is_missing__says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "kept"), [("10", "10"), (10, "10")])
 def test_load__amount__integer_or_text(value: Any, kept: str) -> None:
     assert load(OwnerSettings, None, {"round_reward": value}).round_reward == kept
+
+
+def test_task_options__of_an_owners_table__are_those_of_the_task() -> None:
+    settings = load(OwnerSettings, None, {"path": "a.csv", "label": "y", "ignore": ["id", "name"], "decimal": ","})
+    assert settings.task_name == "csv"
+    assert settings.task_options == {"path": "a.csv", "label": "y", "ignore": ("id", "name"), "decimal": ","}
+    assert (OwnerSettings().task_name, OwnerSettings().task_options) == ("digits", {})
+    assert OwnerSettings(task="churn", path="a.csv").task_name == "churn"
+
+
+def test_task_options__of_a_trainer__are_of_its_file() -> None:
+    assert TrainerSettings(path="a.csv", separator="tab").task_options == {"path": "a.csv", "separator": "tab"}
+    assert TrainerSettings().task_options == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"label": "y"}, "path: name the CSV file for label"),
+        ({"ignore": ("id",), "separator": ";"}, "path: name the CSV file for separator, ignore"),
+        ({"path": "a.csv"}, "label: name the column of a.csv to learn"),
+        ({"path": "a.csv", "task": "csv", "numbers": ("a",)}, "label: name the column of a.csv"),
+    ],
+)
+def test_owner_settings__half_of_a_table__says_what_is_missing(given: dict[str, Any], error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
+        OwnerSettings(**given)

@@ -376,8 +376,14 @@ UNREDUCED = ptau.number(RADIX % Q + Q) + ptau.number(2 * RADIX % Q)  # the gener
 @pytest.mark.parametrize(
     ("section", "change", "error"),
     [
-        (1, lambda old: ptau.header(prime=P), "another curve"),
-        (1, lambda old: ptau.header(prime=ptau.BLS12_381, width=48), "section 1 has 60 bytes"),
+        (1, lambda old: ptau.header(prime=P), r"another curve \(of 256 bits\) than BN254"),
+        (
+            1,
+            lambda old: ptau.header(prime=ptau.BLS12_381, width=48),
+            r"another curve \(BLS12-381\) than BN254, .*bn128",
+        ),
+        (1, lambda old: old + bytes(16), "section 1 has 60 bytes, not 44"),
+        (1, lambda old: old[:3], "section 1 has 3 bytes, not 44"),
         (1, lambda old: ptau.header(width=32, power=0), "power 0"),
         (1, lambda old: ptau.header(width=32, power=29), "power 29"),
         (1, lambda old: ptau.header(width=32, power=4), "section 2 has"),

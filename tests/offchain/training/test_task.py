@@ -51,6 +51,10 @@ def registered() -> type[Line]:
     del _TASKS["line"]
 
 
+def test_notes__task_that_has_none__are_empty() -> None:
+    assert Line(2.0).notes() == []
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled__loaded__has_the_documented_shape(name: str) -> None:
     rows, inputs, classes, parameters = BUNDLED[name]
