@@ -14,7 +14,10 @@ from ape.cli import ConnectedProviderCommand
 from offchain.bench.case import ONE_ROW, SCALARS, STAGES, Case
 from offchain.bench.compare import PEERS, measure_against, measure_stage
 from offchain.bench.errors import BenchError
+from offchain.node import without_traces
 from offchain.scoring.policy import ALL_RULES
+
+without_traces()  # before Ape connects
 
 
 @click.group()
@@ -48,6 +51,26 @@ def snapshot(provider: Any, renew: bool) -> None:
         write(found)
     for line in rises(load(), found):
         click.echo(line)
+
+
+@cli.command(options_metavar="", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", metavar="[OPTIONS OF SIMULATE]", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def market(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Time and peak memory, in MiB, of a whole market, of all its processes together and of its node.
+
+    Options are those of `ape run simulate`, as --trainers 32 --rounds 50 --policy trimmed-cosine; results are thrown
+    away. On Linux memory is the processes' PSS, from /proc, elsewhere their RSS, both seen four times a second.
+    """
+    from offchain.bench.market import measure_market
+
+    if {"-h", "--help"} & set(arguments):
+        click.echo(context.get_help())
+        return
+    try:
+        click.echo(json.dumps(measure_market(arguments)))
+    except BenchError as error:
+        raise click.ClickException(str(error)) from error
 
 
 WHAT = {

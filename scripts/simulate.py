@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import click
 from ape import accounts, project
 from ape.cli import ConnectedProviderCommand
-from ape.logging import LogLevel
-from ape.logging import logger as ape_logger
+from ape.exceptions import ApeException
 from eth_utils import is_hex_address, to_checksum_address
 from rich.console import Console
 from rich.table import Table
 
 from offchain import progress
 from offchain.errors import MeedError
-from offchain.node import without_traces
+from offchain.node import stoppable, watched, without_traces
 from offchain.proving.kernels.build import is_compiled
+from offchain.quiet import quiet_ape
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
 from offchain.simulation.money import OWN_DECIMALS, HeldToken, as_units, shown
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
+from offchain.simulation.results import Results, own_folder
+from offchain.storage.errors import Unavailable
 from offchain.storage.open import open_store
+from offchain.storage.store import Store
 from offchain.training.registry import task_names
 
 without_traces()  # before Ape connects
 DEFAULT = MarketOptions()
 REWARD = "1000"  # tokens
+WIDTH = 84  # of tables, where the terminal has it
+INTERRUPTED = 130  # as shells have it
 
 
 def address(_context: Any, parameter: click.Parameter, value: str | None) -> str | None:
@@ -92,7 +95,10 @@ def address(_context: Any, parameter: click.Parameter, value: str | None) -> str
 @click.option("--epochs", type=click.IntRange(1), default=DEFAULT.epochs, help="Of local training, each round.")
 @click.option("--batch-size", type=click.IntRange(1), default=DEFAULT.batch_size)
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/demo"), help="Where results go."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs/demo"),
+    help="Where results go. Those that are there already are kept, in OUT/earlier-1 and so on.",
 )
 @click.option(
     "--store", "location", default=None, help="A folder, or the RPC of a Kubo daemon.  [default: store, in OUT]"
@@ -124,9 +130,8 @@ def cli(
         raise click.UsageError("--token needs --holder: an account with enough of it, which is impersonated")
     if holder is not None and token is None:
         raise click.UsageError("--holder goes with --token: a token made here has no holder")
-    console = Console(width=100)
-    if ape_logger.level == LogLevel.INFO:
-        ape_logger.set_level(LogLevel.WARNING)  # a line for each of a hundred transactions tells a person nothing
+    console = Console()
+    quiet_ape()
     try:
         money = None if token is None or holder is None else HeldToken(token, holder, provider)
         options = MarketOptions(
@@ -134,44 +139,70 @@ def cli(
             round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals),
             **chosen,
         )
-        out.mkdir(parents=True, exist_ok=True)
-        if location is None:
-            fresh(out / "store")
-        with progress.show(console) as display:
+        store = _store(location)
+        with own_folder(out), progress.show(console) as display:
+            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store, money=money)
+            play(market, Results(out), console, provider)
+    except (MeedError, ApeException, OSError) as error:
+        raise click.ClickException(one_line(error)) from error
+
+
+def _store(location: str | None) -> Store | None:
+    try:
+        return open_store(location) if location is not None else None
+    except OSError as error:
+        raise click.ClickException(f"--store: can't use {location}: {error.strerror or error}") from error
+
+
+def play(market: Market, results: Results, console: Console, provider: Any) -> None:
+    """The market to its end. If it is stopped on the way, results are of what was played, and the command fails."""
+    rounds = market.options.rounds
+    try:
+        with stoppable(), watched(provider):
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
-            store = open_store(location) if location is not None else None
-            market = Market(options, project, accounts.test_accounts, out, say=display.say, store=store, money=money)
             market.open()
             for line in market.task.notes():
                 console.print(f"Note: {line}", style="yellow", markup=False, highlight=False)
             locked = tokens(market, market.project.terms.funds)
             console.print(
-                f"Project [bold]{market.project.address}[/]: {options.trainers} trainers, {options.rounds} rounds, "
+                f"Project [bold]{market.project.address}[/]\n{market.options.trainers} trainers, {rounds} rounds, "
                 f"{locked} tokens locked, accuracy {100 * market.accuracy_before:.1f} %"
             )
-            for _ in range(options.rounds):
-                console.print(round_table(market, market.play_round()))
+            for _ in range(rounds):
+                console.print(round_table(market, market.play_round(), console.width))
+                results.write(market.so_far())
             result = market.close()
-    except MeedError as error:
-        raise click.ClickException(str(error)) from error
-    console.print(payout_table(market, result))
-    # drawn last, and imported here: figures take longer to load than the rest of the command
-    from offchain.simulation.report import render
-
-    (out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / "report.html").write_text(render(result))
-    console.print(f"Results: {out / 'result.json'}, {out / 'report.html'}")
-
-
-def fresh(folder: Path) -> None:
-    """Removes what an earlier run left on its own store."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    except KeyboardInterrupt:
+        click.echo(what_was_played(market, results), err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    except (MeedError, ApeException, OSError) as error:
+        raise click.ClickException(f"{one_line(error)}\n{what_was_played(market, results)}") from error
+    results.write(result, last=True)
+    console.print(payout_table(market, result, console.width))
+    console.print(f"Results: {results}", markup=False, soft_wrap=True)
 
 
-def round_table(market: Market, result: RoundResult) -> Table:
+def what_was_played(market: Market, results: Results) -> str:
+    """Written down once more, and said."""
+    played, rounds = len(market.rounds), market.options.rounds
+    if not played:
+        return "Stopped before the first round was played: there are no results"
+    results.write(market.so_far(), last=True)
+    after = f"round {played} of {rounds}" if played < rounds else "the last round, before the handover was over"
+    return f"Stopped after {after}; what was played is in {results}"
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, in one line, and what to do about it."""
+    if isinstance(error, Unavailable):
+        return f"{error}. Is a Kubo daemon running there? Start it with `ipfs daemon`, or leave --store out"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def round_table(market: Market, result: RoundResult, width: int) -> Table:
     gas = ", ".join(f"{call} {amount:,}" for call, amount in result.gas.items())
     accuracy = f"test accuracy {100 * result.accuracy:.1f} %"
     table = Table(
@@ -179,16 +210,12 @@ def round_table(market: Market, result: RoundResult) -> Table:
         caption=f"proof {result.prove_s:.2f} s; gas: {gas}",
         title_justify="left",
         caption_justify="left",
-        min_width=84,
+        min_width=min(WIDTH, width),
     )
-    for column, justify in (
-        ("trainer", "left"),
-        ("role", "left"),
-        ("kept", "left"),
-        ("contribution", "right"),
-        ("credit", "right"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    for column in ("trainer", "role", "kept"):
+        table.add_column(column)
+    for column in ("contribution", "credit"):
+        table.add_column(column, justify="right", overflow="fold")
     total = sum(result.contributions) or 1
     for i, trainer in enumerate(market.trainers):
         table.add_row(
@@ -201,18 +228,18 @@ def round_table(market: Market, result: RoundResult) -> Table:
     return table
 
 
-def payout_table(market: Market, result: dict[str, Any]) -> Table:
+def payout_table(market: Market, result: dict[str, Any], width: int) -> Table:
     table = Table(
         title="Withdrawn from the escrow",
         caption=f"sunk {tokens(market, result['sunk'])}, left in the escrow {tokens(market, result['left_in_escrow'])}",
         title_justify="left",
         caption_justify="left",
-        min_width=84,
+        min_width=min(WIDTH, width),
     )
     for column in ("party", "role", "rows of data"):
         table.add_column(column)
     for column in ("paid", "stake returned"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for t in result["trainers"]:
         table.add_row(
             t["name"], t["role"], str(t["rows"]), tokens(market, t["paid"]), tokens(market, t["stake_returned"])

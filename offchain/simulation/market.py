@@ -4,7 +4,8 @@ market = Market(options, contracts, accounts, folder)
 market.open()                    # contracts, terms, money, seats
 for _ in range(options.rounds):
     market.play_round()          # submit, deliver, settle, follow: market.rounds grows by one
-result = market.close()          # handover, withdrawals: what `result.json` holds
+    market.so_far()              # what `result.json` holds meanwhile
+result = market.close()          # handover, withdrawals: what it holds at the end
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from offchain.market.member import ModelCopy
+from offchain.market.project import Phase
 from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.progress import note
@@ -201,7 +203,8 @@ class Market:
         self.say("handing over")
         for trainer in self.trainers:
             trainer.copy.follow()  # everybody gets the model that they helped to train
-        self.stage.owner.confirm(self.project)
+        if self.project.status().phase == Phase.HANDOVER:  # there is none if the bond is nothing
+            self.stage.owner.confirm(self.project)
         self.say("withdrawing")
         terms = self.project.terms
         parties = []
@@ -211,17 +214,32 @@ class Market:
             receipt = trainer.withdraw()
             withdrawals.append(receipt)
             returned = parts * terms.trainer_part
-            parties.append(
-                PartyResult(
-                    name=f"trainer-{i + 1}",
-                    role=trainer.role,
-                    rows=len(trainer.data),
-                    paid=self._withdrawn(receipt) - returned,
-                    stake_returned=returned,
-                )
-            )
+            parties.append(self._party(i, self._withdrawn(receipt) - returned, returned))
         earned = self._withdrawn(self.stage.aggregator.withdraw()) - terms.aggregator_stake
         refunded = self._withdrawn(self.stage.owner.withdraw(self.project))
+        return self._result(parties) | {
+            "finished": True,
+            "refunded": str(refunded),
+            "aggregator_fees": str(earned),
+            "sunk": str(self.project.escrow.sunk()),
+            "left_in_escrow": str(self.stage.token.balanceOf(self.project.address)),
+            "copies_agree": all(np.array_equal(trainer.copy.vector, self.copy.vector) for trainer in self.trainers),
+            "gas_withdraw": _mean_gas(withdrawals),
+        }
+
+    # --- what was played
+
+    def so_far(self) -> dict[str, Any]:
+        """The rounds that were played, and what they have credited. Nobody has withdrawn it, and it asks no node."""
+        credits = [sum(result.credits[i] for result in self.rounds) for i in range(len(self.trainers))]
+        return self._result([self._party(i, paid, 0) for i, paid in enumerate(credits)]) | {"finished": False}
+
+    def _party(self, number: int, paid: int, returned: int) -> PartyResult:
+        trainer = self.trainers[number]
+        return PartyResult(f"trainer-{number + 1}", trainer.role, len(trainer.data), paid, returned)
+
+    def _result(self, parties: list[PartyResult]) -> dict[str, Any]:
+        terms = self.project.terms
         return {
             "project": self.project.address,
             "token": terms.token,
@@ -230,12 +248,6 @@ class Market:
             "dimension": terms.dimension,
             "reward": str(terms.rounds * terms.round_reward),
             "funded": str(terms.funds),
-            "refunded": str(refunded),
-            "aggregator_fees": str(earned),
-            "sunk": str(self.project.escrow.sunk()),
-            "left_in_escrow": str(self.stage.token.balanceOf(self.project.address)),
-            "copies_agree": all(np.array_equal(trainer.copy.vector, self.copy.vector) for trainer in self.trainers),
-            "gas_withdraw": _mean_gas(withdrawals),
             "accuracy_before": self.accuracy_before,
             "trainers": [party.as_json() for party in parties],
             "rounds": [result.as_json() for result in self.rounds],

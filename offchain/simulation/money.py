@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 from ape import accounts
@@ -17,9 +18,10 @@ from ape.exceptions import ApeException
 from offchain.market.chain import deploy_contract, token_at
 from offchain.market.errors import MarketError
 
-__all__ = ["OWN_DECIMALS", "HeldToken", "Money", "OwnToken", "as_units", "shown"]
+__all__ = ["MAX_REWARD", "OWN_DECIMALS", "HeldToken", "Money", "OwnToken", "as_units", "shown"]
 
 OWN_DECIMALS = 18
+MAX_REWARD = 2**96 - 1  # units, of a round: contracts/TermLimits.vy, MAX_AMOUNT
 MOST_DECIMALS = 77  # 10^77 is the largest power of ten in 256 bits
 GAS_MONEY = 10**20  # wei: a holder may be a contract that has none
 DIGITS = 4  # of a round's reward that a table shows, at least
@@ -106,13 +108,23 @@ class HeldToken(Money):
 
 
 def as_units(tokens: str, decimals: int) -> int:
-    """An amount of tokens in their smallest unit. Raises MarketError unless it is a whole number of them."""
+    """A round's reward in the token's smallest unit, exactly. Raises MarketError unless it is a whole number of them,
+    and no more than the contract takes.
+    """
     try:
-        units = Decimal(tokens).scaleb(decimals)
+        amount = Decimal(tokens)
     except InvalidOperation:
-        units = Decimal("NaN")
-    if not units.is_finite() or units < 1 or units != units.to_integral_value():
-        raise MarketError(f"not an amount of a token with {decimals} decimals: {tokens}")
+        amount = Decimal("NaN")
+    size = amount.adjusted() + decimals  # of the first digit, in units: what is far out of range is never worked out
+    if amount.is_finite() and amount > 0 and size > MOST_DECIMALS:
+        units = Fraction(MAX_REWARD + 1)
+    else:
+        units = Fraction(amount) * 10**decimals if amount.is_finite() and size >= 0 else Fraction(0)
+    if units < 1 or units.denominator != 1:
+        raise MarketError(f"reward: not an amount of a token with {decimals} decimals: {tokens}")
+    if units > MAX_REWARD:
+        most = Decimal(MAX_REWARD // 10**decimals)
+        raise MarketError(f"reward: at most {most:,} tokens of {decimals} decimals, the contract's limit, not {tokens}")
     return int(units)
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offchain.errors import FatalError
-from offchain.market.terms import most_rows
+from offchain.market.terms import FIXED_ONE, most_rows
 from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
+from offchain.simulation.money import MAX_REWARD
 from offchain.training.registry import task_names
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
 
 MAX_TRAINERS = 32  # seats of an escrow
 MAX_ROUNDS = 64
+LEAST_RATE = 1 / FIXED_ONE  # the contracts' smallest learning rate
 DEFAULT_ADVERSARIES = ("flip-labels", "invert", "free-ride", "copy")
 
 
@@ -34,7 +37,7 @@ class MarketOptions:
     byzantine: int = 2
     agreement_floor: float = 0.0
     decay: float = 1 / 2
-    least_rate: float = 1 / (1 << 32)  # decay stops here
+    least_rate: float = LEAST_RATE  # decay stops here
     learning_rate: float = 0.3
     task: str = "digits"  # a built-in task, or the path of a CSV file
     label: str | None = None  # of a CSV file, as those below (training/tabular.py)
@@ -54,6 +57,9 @@ class MarketOptions:
             raise OptionError(f"rounds: 1 to {MAX_ROUNDS}, not {self.rounds}")
         if self.rule not in ALL_RULES:
             raise OptionError(f"policy: one of {', '.join(ALL_RULES)}, not {self.rule}")
+        for name in ("agreement_floor", "decay", "least_rate"):
+            if not math.isfinite(getattr(self, name)):
+                raise OptionError(f"{name.replace('_', ' ')}: a number, not {getattr(self, name)}")
         unknown = [name for name in self.adversaries if name not in ADVERSARIES]
         if unknown:
             raise OptionError(f"adversary: one of {', '.join(ADVERSARIES)}, not {unknown[0]}")
@@ -65,7 +71,7 @@ class MarketOptions:
         if self.has_public_rows and most_rows(self.trainers, self.rounds, True, True) > MAX_ROWS:
             raise OptionError(
                 f"trainers: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
-                f"not {self.trainers} and {self.rounds}"
+                f"not {self.trainers} and {self.rounds}: ask for fewer of either, or for another policy"
             )
         if len(self.adversaries) + 2 > self.trainers:
             raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
@@ -73,6 +79,8 @@ class MarketOptions:
             raise OptionError(
                 f"reward: at least one of the token's smallest units for each of {self.trainers} trainers"
             )
+        if self.round_reward > MAX_REWARD:
+            raise OptionError(f"reward: at most 2^96 - 1 of the token's smallest units, not {self.round_reward}")
         if self.is_table and not self.label:
             raise OptionError("label: a CSV file needs the name of its label column")
         if not self.is_table and self.table_options:
@@ -81,21 +89,20 @@ class MarketOptions:
             )
         if not 0.01 <= self.alpha <= 1_000:
             raise OptionError(f"alpha: 0.01 to 1000, not {self.alpha}")
-        if not 0 < self.learning_rate <= 100:
-            raise OptionError(f"learning rate: above 0 and at most 100, not {self.learning_rate}")
+        if not LEAST_RATE <= self.learning_rate <= 100:
+            raise OptionError(f"learning rate: {LEAST_RATE:.2g} to 100, not {self.learning_rate}")
         if self.epochs < 1 or self.batch_size < 1:
             raise OptionError("epochs and batch size: at least 1")
 
     @property
     def policy_terms(self) -> PolicyTerms:
-        one = 1 << 32
         try:
             return PolicyTerms(
                 rule=self.rule,
                 byzantine=self.byzantine,
-                agreement_floor=round(self.agreement_floor * one),
-                decay=round(self.decay * one),
-                least_rate=round(self.least_rate * one),
+                agreement_floor=round(self.agreement_floor * FIXED_ONE),
+                decay=round(self.decay * FIXED_ONE),
+                least_rate=round(self.least_rate * FIXED_ONE),
             )
         except ValueError as error:
             raise OptionError(str(error)) from error
