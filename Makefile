@@ -3,7 +3,7 @@
 # make test   everything that is checked before a change lands
 # make formal what halmos and intervals prove of the compiled contracts
 # make peers  what `ape run bench STAGE --against PEER` compares with
-# make kubo   Kubo as a library, which the tests of the store in IPFS use
+# make kubo   Kubo as a library: make test then tries the store in IPFS against real nodes, as .ci/run does
 # make datasets  what fetches MNIST, FEMNIST and CIFAR-10
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)

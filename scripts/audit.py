@@ -69,7 +69,7 @@ def cli(
             auditor = Auditor(
                 audited,
                 project,
-                open_store(location),
+                open_store(location, is_own=False),
                 Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size),
                 SealingKey.load(key_file) if key_file is not None else None,
                 network.required_confirmations if depth is None else depth,

@@ -20,6 +20,7 @@ from typing import Any, TypeVar, get_type_hints
 from offchain.market.errors import SettingsError
 from offchain.market.terms import most_rows
 from offchain.scoring.policy import CONSENSUS, MAX_ROWS
+from offchain.storage.open import folder_of
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load"]
 
@@ -33,7 +34,7 @@ class Settings:
     """Of every role. Times in seconds."""
 
     project: str = ""
-    store: tuple[str, ...] = ("runs/store",)
+    store: tuple[str, ...] = field(default=("runs/store",), repr=False)  # a URL may hold a password
     state: str = ""  # default: runs/<role>-<project>
     depth: int = -1  # blocks; -1: 0 on a development chain, 12 elsewhere
     poll: float = 5.0  # between two looks
@@ -180,10 +181,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _absolute(location: str, base: Path) -> str:
-    path = location.removeprefix(_FOLDER)
-    if path == location and ("://" in location or location.startswith("/")):
+    folder = folder_of(location)
+    if folder is None:
         return location
-    return _FOLDER + str(base / Path(path).expanduser())
+    return _FOLDER + (folder if folder.startswith("~") else str(base / folder))  # ~ is for who opens it
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:

@@ -8,15 +8,20 @@ Several processes may use a folder at once, without locks. A block is written to
 and moved to its name in one step, so a name either has the whole block or doesn't exist. Two writers of a block write
 the same bytes, so it doesn't matter who is last. Nothing is ever removed, so pins change nothing. A block that was
 damaged on disk is Corrupt until its content is put again, which repairs it.
+
+What the disk refuses is a StoreError with the folder and the cause, and it may pass: a share that is away, a disk that
+is full. A folder that can't be a store is found out before anything is kept in it.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from offchain.storage.cid import Cid
-from offchain.storage.errors import NotFound
+from offchain.storage.errors import DiskError, LocationError, NotFound, StoreError
 from offchain.storage.files import flush_folder, written_whole
 from offchain.storage.store import Store
 
@@ -24,11 +29,22 @@ __all__ = ["EmbeddedStore"]
 
 
 class EmbeddedStore(Store):
-    """Blocks in `folder`, which is made if it doesn't exist."""
+    """Blocks in `folder`. is_own: it is made if it doesn't exist, and has to be writable; LocationError says why it
+    can't be.
+    """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, is_own: bool = True) -> None:
         self._folder = Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not is_own:
+            return
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._folder, os.W_OK | os.X_OK):
+                raise OSError("not writable")
+        except (OSError, ValueError) as error:
+            raise LocationError(
+                f"no store in {self._folder}: {_reason(error)}; give a folder that this account may write"
+            ) from None
 
     def __repr__(self) -> str:
         return f"EmbeddedStore({str(self._folder)!r})"
@@ -45,22 +61,39 @@ class EmbeddedStore(Store):
 
     def _write(self, cid: Cid, block: bytes) -> None:
         path = self._path(cid.digest)
-        with suppress(NotFound):
+        with suppress(StoreError):
             if self._read(cid.digest, len(block) + 1) == block:
                 return
-        if not path.parent.exists():
-            path.parent.mkdir(exist_ok=True)
-            flush_folder(self._folder)
-        # contents are public or sealed, and others may share the folder
-        with written_whole(path, mode=0o644) as file:
-            file.write(block)
+        with self._told("keep a block"):
+            if not path.parent.exists():
+                path.parent.mkdir(exist_ok=True)
+                flush_folder(self._folder)
+            # contents are public or sealed, and others may share the folder
+            with written_whole(path, mode=0o644) as file:
+                file.write(block)
 
     def _read(self, digest: bytes, max_size: int) -> bytes:
-        try:
-            with self._path(digest).open("rb") as file:
-                return file.read(max_size)
-        except FileNotFoundError:
-            raise NotFound(f"no block {digest.hex()} in the store") from None
+        with self._told("read a block"):
+            try:
+                with self._path(digest).open("rb") as file:
+                    return file.read(max_size)
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotFound(f"no block {digest.hex()} in the store") from None
 
     def _holds(self, digest: bytes) -> bool:
-        return self._path(digest).is_file()
+        with self._told("look for a block"):
+            return self._path(digest).is_file()
+
+    @contextmanager
+    def _told(self, deed: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DiskError(f"{self!r} can't {deed}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why a disk refuses, without the file's name: the folder's says enough."""
+    if isinstance(error, FileExistsError):
+        return "something else has its name"
+    return str(getattr(error, "strerror", None) or error)

@@ -8,6 +8,7 @@ __all__ = [
     "AmbiguousContent",
     "CidError",
     "Corrupt",
+    "DiskError",
     "LocationError",
     "NotFound",
     "PayloadError",
@@ -44,6 +45,10 @@ class Unavailable(StoreError):
     """The program that keeps the store doesn't answer, or not as it should. Nothing is said about the content: try
     again later.
     """
+
+
+class DiskError(StoreError, OSError):
+    """A folder that can't be read or written now: full, away, or somebody else's. The message has the cause."""
 
 
 class LocationError(FatalError):

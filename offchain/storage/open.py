@@ -3,59 +3,63 @@
 | location | store |
 |---|---|
 | `PATH`, `folder:PATH` | the embedded store in a folder, made if it doesn't exist |
-| `/ip4/127.0.0.1/tcp/5001`, also `/ip6`, `/dns`, `/dns4`, `/dns6`, `/unix` | the Kubo daemon whose RPC is there |
-| `http://HOST:PORT`, `https://HOST:PORT` | the same, written as a URL |
+| `/ip4/127.0.0.1/tcp/5001`, `/unix/run/kubo.sock` and the like | the Kubo daemon whose RPC is there |
+| `http://HOST:PORT`, `https://USER:PASSWORD@HOST/PATH` | the same, written as a URL |
+
+`rpc.py` has all forms of an RPC's address. Its credentials, if they aren't in the address, are in the environment:
+IPFS_API_AUTH, which holds what Kubo's own `--api-auth` takes, `bearer:TOKEN` or `basic:USER:PASSWORD`.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import logging
+import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.errors import LocationError
+from offchain.storage.rpc import is_multiaddress
 from offchain.storage.store import Store
 
-__all__ = ["open_store"]
+__all__ = ["SECRET", "folder_of", "open_store"]
 
-_MULTIADDRESS = re.compile(r"/(ip4|ip6|dns|dns4|dns6|unix)/")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+logger = logging.getLogger(__name__)
+
+SECRET = "IPFS_API_AUTH"
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[^/]*:[0-9]+$")  # another scheme, or HOST:PORT
 _FOLDER = "folder:"
 
 
-def open_store(location: str) -> Store:
-    """The store at a location. Raises LocationError for other texts, OSError for a folder that can't be made."""
-    if _MULTIADDRESS.match(location):
-        return _ipfs(location)
-    if location.startswith(("http://", "https://")):
-        return _ipfs(_multiaddress(location))
+def folder_of(location: str) -> str | None:
+    """The path that a location names, as it is written; None if it means something else than a folder."""
     path = location.removeprefix(_FOLDER)
-    if not path or (path == location and _SCHEME.match(location)):
+    if path == location and (is_multiaddress(location) or _ELSEWHERE.match(location)):
+        return None
+    return path or None
+
+
+def open_store(location: str, *, is_own: bool = True, has_secret: bool = True) -> Store:
+    """The store at a location. Raises LocationError for other texts, and for a folder that can't be a store.
+
+    is_own: a folder is made if it doesn't exist, and has to be writable. has_secret: a Kubo RPC without credentials in
+    its address gets those in the environment; not for a daemon of somebody else's.
+    """
+    if is_multiaddress(location) or _URL.match(location):
+        from offchain.storage.ipfs import IpfsStore  # loaded by those who use it
+
+        return IpfsStore(location, secret=os.environ.get(SECRET, "") if has_secret else "")
+    path = folder_of(location)
+    if path is None:
+        shown = "" if "@" in location else f" at {location!r}"  # someone's password may be in it
         raise LocationError(
-            f"no store at {location!r}: give a folder, a multiaddress as /ip4/127.0.0.1/tcp/5001, or http://HOST:PORT"
+            f"no store{shown}: give a folder, a multiaddress as /ip4/127.0.0.1/tcp/5001, or http://HOST:PORT"
         )
-    return EmbeddedStore(Path(path).expanduser())
-
-
-def _ipfs(address: str) -> Store:
-    from offchain.storage.ipfs import IpfsStore  # the client is loaded by those who use it
-
-    return IpfsStore(address)
-
-
-def _multiaddress(url: str) -> str:
-    """The multiaddress of a URL's host and port. Raises LocationError, without the URL: it may hold a password."""
     try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise LocationError("not the URL of a Kubo daemon") from None
-    if not parts.hostname or parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise LocationError("the URL of a Kubo daemon has a host and a port, and nothing else")
-    try:
-        kind = f"ip{ipaddress.ip_address(parts.hostname).version}"
-    except ValueError:
-        kind = "dns"
-    return f"/{kind}/{parts.hostname}/tcp/{port}/{parts.scheme}"
+        folder = Path(path).expanduser()
+    except RuntimeError as error:  # ~ of nobody
+        raise LocationError(f"no store at {location!r}: {error}") from None
+    if not is_own and not os.path.isdir(folder):
+        logger.warning("there is no store in %s, or none yet", folder)
+    return EmbeddedStore(folder, is_own=is_own)

@@ -36,8 +36,8 @@ class Store(ABC):
     def put(self, content: bytes) -> Cid:
         """Keeps a content of any length and returns its CID. The same content again changes nothing.
 
-        Raises AmbiguousContent (see `unixfs.py`) and OSError if it can't be written; then nothing can be read under the
-        CID.
+        Raises AmbiguousContent (see `unixfs.py`), and another StoreError if it can't be kept; then nothing can be read
+        under the CID.
         """
         return self._put(io.BytesIO(content), len(content))
 

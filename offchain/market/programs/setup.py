@@ -37,8 +37,8 @@ def surroundings(
 
 
 def open_shelf(settings: Settings) -> Store:
-    own, *others = (open_store(location) for location in settings.store)
-    return Shelf(own, others)
+    own, *others = settings.store
+    return Shelf(open_store(own), [open_store(other, is_own=False, has_secret=False) for other in others])
 
 
 def open_srs(settings: Settings, provider: Any) -> Srs:

@@ -34,7 +34,7 @@ def kubo_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[s
                 processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True))
         for process in processes:
             nodes.append(json.loads(process.stdout.readline()))  # type: ignore[union-attr]
-        IpfsStore(nodes[1]["rpc"])._client.swarm.connect(nodes[0]["peer"])
+        IpfsStore(nodes[1]["rpc"])._rpc.ask("swarm/connect", nodes[0]["peer"], seconds=10)
         yield nodes
     finally:
         for process in processes:
@@ -59,10 +59,15 @@ class StagedDaemon(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), StagedHandler)
         self.answers: list[Answer] = []
         self.calls: list[str] = []
+        self.authorizations: list[str | None] = []
 
-    def store(self, attempts: int = 2) -> IpfsStore:
-        address = f"/ip4/127.0.0.1/tcp/{self.server_address[1]}"
-        return IpfsStore(address, search=0.3, answer=0.3, attempts=attempts)
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def store(self, attempts: int = 2, address: str = "", secret: str = "") -> IpfsStore:
+        address = address or f"/ip4/127.0.0.1/tcp/{self.port}"
+        return IpfsStore(address, secret=secret, search=0.3, answer=0.3, attempts=attempts)
 
 
 class StagedHandler(BaseHTTPRequestHandler):
@@ -70,10 +75,8 @@ class StagedHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.calls.append(self.path)
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            while size := int(self.rfile.readline(), 16):
-                self.rfile.read(size + 2)
-            self.rfile.readline()
+        self.server.authorizations.append(self.headers.get("Authorization"))
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answers = self.server.answers
         with suppress(ConnectionError):
             answers[min(len(self.server.calls), len(answers)) - 1](self)
@@ -82,9 +85,20 @@ class StagedHandler(BaseHTTPRequestHandler):
         pass
 
 
+def reply(body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
 @pytest.fixture
 def staged_daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[StagedDaemon]:
-    monkeypatch.setattr("offchain.storage.ipfs.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("offchain.storage.rpc.FIRST_PAUSE", 0.01)
     with StagedDaemon() as daemon:
         threading.Thread(target=daemon.serve_forever, args=(0.02,), daemon=True).start()
         yield daemon

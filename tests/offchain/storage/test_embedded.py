@@ -9,12 +9,13 @@ import os
 import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from offchain.storage.cid import Cid, Codec
 from offchain.storage.embedded import EmbeddedStore
-from offchain.storage.errors import AmbiguousContent, CidError, Corrupt, NotFound, StoreError, TooLarge
+from offchain.storage.errors import AmbiguousContent, CidError, Corrupt, DiskError, NotFound, StoreError, TooLarge
 from offchain.storage.unixfs import CHUNK, LINKS, blocks_of, cid_of
 
 LONG = 3 * CHUNK + 7
@@ -172,9 +173,44 @@ def test_put__folder_that_cant_be_written__raises_and_leaves_nothing(
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskError, match=r"^EmbeddedStore\('.*store'\) can't keep a block: No space left on device$"):
         store.put(b"the content")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_store__folder_is_away__what_is_asked_for_isnt_found_and_nothing_is_kept(
+    store: EmbeddedStore, tmp_path: Path
+) -> None:
+    cid = store.put(b"the content")
+    (tmp_path / "store").rename(tmp_path / "away")
+    assert not store.has(cid)
+    with pytest.raises(NotFound, match="no block"):
+        store.get(cid, 100)
+    with pytest.raises(DiskError, match="can't keep a block: No such file or directory"):
+        store.put(b"another")
+    (tmp_path / "store").write_text("a file in its place")
+    with pytest.raises(NotFound, match="no block"):
+        store.get(cid, 100)
+    with pytest.raises(DiskError, match="can't keep a block: Not a directory"):
+        store.put(b"another")
+
+
+def test_get__disk_fails__says_so_and_put_repairs_it(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    cid = store.put(b"the content")
+    read, failing = Path.open, [True]
+
+    def fail(path: Path, mode: str) -> Any:
+        if failing[0]:
+            raise OSError(5, "Input/output error", str(path))
+        return read(path, mode)
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(DiskError, match=r"can't read a block: Input/output error$"):
+        store.get(cid, 100)
+    store.put(b"the content")
+    failing.clear()
+    failing.append(False)
+    assert store.get(cid, 100) == b"the content"
 
 
 def write_some(folder: str, seed: int) -> list[str]:
