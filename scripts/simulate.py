@@ -18,12 +18,13 @@ from rich.table import Table
 
 from offchain import progress
 from offchain.errors import MeedError
+from offchain.market.money import as_units, shown
 from offchain.node import without_traces
 from offchain.proving.kernels.build import is_compiled
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
-from offchain.simulation.money import OWN_DECIMALS, HeldToken, as_units, shown
+from offchain.simulation.money import OWN_DECIMALS, HeldToken
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
 from offchain.storage.open import open_store
 from offchain.training.registry import task_names
@@ -124,7 +125,7 @@ def cli(
         money = None if token is None or holder is None else HeldToken(token, holder, provider)
         options = MarketOptions(
             adversaries=tuple(a for a in adversaries if a != "none"),
-            round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals),
+            round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals, "reward"),
             **chosen,
         )
         out.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,9 @@ __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings",
 
 _PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
+PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
+MAX_ROUNDS = 64  # contracts/TermLimits.vy, as the next two
+MIN_WINDOW, MAX_WINDOW = 10, 30 * 86_400  # seconds of a phase
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,9 @@ class AggregatorSettings(Settings):
 
 @dataclass(frozen=True)
 class OwnerSettings(Settings):
-    """With what `create` makes of the terms. Amounts in the token's smallest unit, as integers or decimal texts."""
+    """With what `create` makes of the terms. An amount is in tokens, 250 or "0.5" or "250 USDC", unless it is in the
+    token's smallest unit, "250000000 units". An account is an address or an alias of Ape's.
+    """
 
     deployment: str = "runs/deployment.json"  # what `ape run deploy` has written
     token: str = ""
@@ -87,6 +92,7 @@ class OwnerSettings(Settings):
     path: str = ""  # a CSV file: the task is "csv"
     label: str = ""
     round_reward: str = ""
+    accept_tiny_reward: bool = False  # below a ten thousandth of a token
     rounds: int = 4
     seats: int = 8  # with consensus 32 at most together with rounds
     min_rows: int = 0  # 0: the fewest that the policy can judge, with as many more as may be excluded
@@ -107,6 +113,14 @@ class OwnerSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, most in (("seats", MAX_ROWS), ("rounds", MAX_ROUNDS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise SettingsError(f"{name}: 1 to {most}, not {getattr(self, name)}")
+        if unknown := sorted(self.windows.keys() - set(PHASES)):
+            raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(PHASES)}")
+        for name, seconds in {"window": self.window, **self.windows}.items():
+            if type(seconds) is not int or not MIN_WINDOW <= seconds <= MAX_WINDOW:
+                raise SettingsError(f"windows: {name}: {MIN_WINDOW} to {MAX_WINDOW} seconds, not {seconds!r}")
         if self.has_public_rows and most_rows(self.seats, self.rounds, True, True) > MAX_ROWS:
             raise SettingsError(
                 f"seats: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
@@ -163,7 +177,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return tuple(_typed(name, item, kind) for item in value)
     if origin is float and type(value) is int:
         return float(value)
-    if origin is str and type(value) is int:
+    if origin is str and type(value) in (int, float):
         return str(value)
     if type(value) is not origin:
         raise SettingsError(f"{name}: {origin.__name__} expected, not {value!r}")

@@ -132,7 +132,8 @@ class Program(ABC):
         return time.monotonic() - self._noticed[1] >= number * _SLOT * self.settings.poll
 
     def withdraw(self, look: Look) -> None:
-        self.around.sender.transact(self.project.escrow.withdraw, self.address)
+        receipt = self.around.sender.transact(self.project.escrow.withdraw, self.address)
+        self.say(f"withdrew {self.project.token.told(self.project.withdrawn_in(receipt))} to {self.address}")
 
     # --- the copy of the model
 
@@ -164,12 +165,16 @@ class Program(ABC):
         """Brings the copy up to date as far as aggregates are to be had, keeps it, and serves them to others."""
         copy, before = self.copy, self.copy.rounds
         try:
-            copy.follow()
+            copy.follow(self.took_round)
         finally:
             if copy.rounds != before or self.journal.fact("copy") is None:
                 self._keep(copy)
             for settlement in self.project.settlements()[before : copy.rounds]:
                 self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))
+
+    def took_round(self) -> None:
+        """The copy has one more settled round in it."""
+        self.say(f"round {self.copy.rounds}: its aggregate opens the contract's commitment, and is in the model")
 
     def _keep(self, copy: ModelCopy) -> None:
         """The file first, then the fact that names it: whatever the journal names is whole."""

@@ -1,20 +1,21 @@
 """The owner's program: creates a project, gives members the model's key, and confirms the last aggregate.
 
 `create` can be killed anywhere and called again: the sealed model and its key, then the terms and with them the
-project's address, are kept before money moves. The initial model is sealed under a key of its own, which stays in the
-state folder. The program grants it to the members once all have joined (`grant`): without that, nobody can train. So it
-has to be running when enrolment ends; after that, the owner may be away.
+project's address, are kept before money moves (`plan.py`). The initial model is sealed under a key of its own, which
+stays in the state folder. The program grants it to the members once all have joined (`grant`): without that, nobody can
+train. So it has to be running when enrolment ends; after that, the owner may be away.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from offchain.market.chain import contract_at
-from offchain.market.errors import SettingsError
-from offchain.market.owner import Owner
+from offchain.market.money import Token, read_token
 from offchain.market.programs.base import Program, Surroundings, kept_key
+from offchain.market.programs.plan import Plan, check_funds, check_limits, keep_plan, kept_plan, parties, sources, warn
 from offchain.market.programs.steps import OwnerView, Step, next_owner_step
 from offchain.market.project import Look, Project
 from offchain.market.public_rows import first_row, initial_row
@@ -24,6 +25,7 @@ from offchain.market.trainer import Schedule
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_to_bytes
+from offchain.storage.unixfs import cid_of
 from offchain.training.local import initial_model, train
 from offchain.training.quantise import choose_quantum
 from offchain.training.registry import make_task
@@ -33,7 +35,6 @@ from offchain.training.task import Task
 __all__ = ["OwnerProgram", "create", "created"]
 
 _BITS = 16
-_PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
 
 
 class OwnerProgram(Program):
@@ -89,52 +90,50 @@ def created(around: Surroundings, depth: int = 0) -> Project | None:
     return Project(contract_at(around.contracts.Escrow, known["address"]), known["since"], depth)
 
 
-def create(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str], depth: int = 0) -> Project:
+def create(
+    settings: OwnerSettings,
+    around: Surroundings,
+    deployment: dict[str, str],
+    depth: int = 0,
+    agree: Callable[[ProjectTerms, Token], None] = lambda terms, token: None,
+    choice: str = "",
+) -> Project:
     """Publishes task and model, locks the funds and creates the project; or goes on where an earlier call was killed.
 
-    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, and what the
-    contracts say.
+    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. agree: is shown the terms before the first
+    transaction, and may raise. choice: if a transaction was signed for other terms than the settings make, "kept" goes
+    on with those, "new" makes them anew unless a project exists. Raises SettingsError, and what the contracts say.
     """
-    journal, contracts = around.journal, around.contracts
+    journal, contracts, provider = around.journal, around.contracts, around.sender.provider
+    now = sources(settings, deployment)
     if (project := created(around, depth)) is not None:
+        warn((journal.fact("made") or {"sources": now})["sources"], now)
         return project
-    registry = contract_at(contracts.Registry, deployment["registry"])
-    terms = _kept_terms(settings, around, deployment)
+    around.sender.resume()  # what an earlier call has signed has its outcome after this
+    plan = kept_plan(around, now, choice)
+    if plan is None:
+        plan = Plan(_terms(settings, around, deployment), now)
+        check_limits(plan.terms, plan.owner(around))
+        agree(plan.terms, read_token(plan.terms.token, provider))
+        keep_plan(journal, plan)
     around.store.put(journal.read("model") or b"")
     around.store.put(journal.read("task") or b"")
-    address = str(registry.address_of(around.account, terms.as_struct(), settings.nonce))
-    provider = around.sender.provider
-    around.sender.resume()
+    terms, owner = plan.terms, plan.owner(around)
+    address = owner.address_of(terms, plan.nonce)
     since = journal.fact("since")
     if since is None:
         since = int(provider.web3.eth.block_number)
         journal.set_fact("since", since)
     if not bytes(provider.get_code(address)):
-        owner = Owner(around.account, contracts, registry, around.store, around.sender.transact)
-        owner.create(terms, settings.nonce)
+        check_funds(around, read_token(terms.token, provider), terms.rounds, terms.round_reward, terms.round_fee)
+        owner.create(terms, plan.nonce)
     journal.set_fact("project", {"address": address, "since": since})
     return Project(contract_at(contracts.Escrow, address), since, depth)
 
 
-def _kept_terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str]) -> ProjectTerms:
-    """Made at the first call; the same at every other, since they are in the project's address."""
-    journal = around.journal
-    kept = journal.fact("terms")
-    if kept is None:
-        terms = _terms(settings, around, deployment)
-        struct = terms.as_struct()
-        journal.set_fact("terms", {k: {"hex": v.hex()} if isinstance(v, bytes) else v for k, v in struct.items()})
-        return terms
-    values: dict[str, Any] = {k: bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for k, v in kept.items()}
-    return ProjectTerms(**values)
-
-
 def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str]) -> ProjectTerms:
     journal = around.journal
-    if not settings.token or not settings.aggregators or not settings.round_reward.isdigit():
-        raise SettingsError("token, aggregators and round_reward (an integer of the token's smallest unit) are needed")
-    if unknown := sorted(settings.windows.keys() - set(_PHASES)):
-        raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(_PHASES)}")
+    with_ = parties(settings, around)
     task, schedule = _task(settings), Schedule(settings.epochs, settings.batch_size)
     model = initial_model(task, settings.seed)
     pilot = train(  # tells how large updates get
@@ -164,8 +163,8 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     row = first_row(initial_row(around.srs, model, quantum) if has_first else None)
     rows = most_rows(settings.seats, settings.rounds, settings.has_public_rows, has_first)
     proposed = ProjectTerms.proposed(
-        token=settings.token,
-        round_reward=int(settings.round_reward),
+        token=with_.token.address,
+        round_reward=with_.reward,
         rounds=settings.rounds,
         seats=settings.seats,
         dimension=model.size,
@@ -174,9 +173,9 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         policy=deployment[name],
         policy_terms=policy_terms,
         policy_gas=int(policy.gas_for(policy_terms.rule_number, rows)),
-        aggregators=list(settings.aggregators),
-        model=around.store.put(content).digest,
-        task=around.store.put(published).digest,
+        aggregators=with_.aggregators,
+        model=cid_of(content).digest,
+        task=cid_of(published).digest,
         max_excluded=settings.max_excluded,
         min_rows=settings.min_rows or None,
         bits=_BITS,

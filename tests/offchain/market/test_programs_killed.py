@@ -46,7 +46,7 @@ def company(
         token=str(coin.address),
         aggregators=(by_name["aggregator-0"].address,),
         task="wine",
-        round_reward=str(REWARD),
+        round_reward=str(REWARD // 10**18),
         rounds=ROUNDS,
         seats=SEATS,
         min_rows=SEATS,
