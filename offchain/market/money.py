@@ -153,12 +153,12 @@ def _trimmed(number: str) -> str:
 def _symbol_of(answer: bytes) -> str:
     """A string's or a bytes32's text, as it can be shown."""
     if len(answer) == _WORD:
-        raw = answer.rstrip(b"\0")  # as MKR
+        raw = answer  # as MKR
     elif len(answer) > 2 * _WORD and int.from_bytes(answer[:_WORD], "big") == _WORD:
         raw = answer[2 * _WORD :][: min(int.from_bytes(answer[_WORD : 2 * _WORD], "big"), 8 * _MOST_SYMBOL)]
     else:
         return NO_SYMBOL
-    text = raw.decode("utf-8", "replace").strip()
+    text = raw.decode("utf-8", "replace").strip("\0 ")
     if len(text) > _MOST_SYMBOL:
         text = text[: _MOST_SYMBOL - 1] + "?"
     if not text:

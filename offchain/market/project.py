@@ -218,6 +218,10 @@ class Project:
             for event in self._events("Submitted")
         )
 
+    def withdrawn(self, account: str) -> int:
+        """Units that an account has withdrawn so far."""
+        return sum(int(event.amount) for event in self._events("Withdrawn") if str(event.account) == account)
+
     def withdrawn_in(self, receipt: Any) -> int:
         """Units that a call of `withdraw` has moved."""
         (event,) = receipt.decode_logs(self.escrow.Withdrawn)

@@ -136,14 +136,22 @@ Chosen = TypeVar("Chosen", bound=Settings)
 
 
 def load(kind: type[Chosen], file: Path | None, flags: dict[str, Any]) -> Chosen:
-    """Settings from a file and flags; a flag that is None is one that wasn't given. Raises SettingsError."""
+    """Settings from a file and flags; a flag that is None is one that wasn't given. Plain `Settings` can be read from
+    any role's file. Raises SettingsError.
+    """
     given = _read(file) if file is not None else {}
     given |= {name: value for name, value in flags.items() if value is not None and value != ()}
     known = {f.name for f in fields(kind)}
+    if kind is Settings:  # of whoever: what only a role has is not for this command
+        given = {name: value for name, value in given.items() if name in known or name not in _of_roles()}
     if unknown := sorted(given.keys() - known):
         raise SettingsError(f"no setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
     hints = get_type_hints(kind)
     return kind(**{name: _typed(name, value, hints[name]) for name, value in given.items()})
+
+
+def _of_roles() -> set[str]:
+    return {f.name for kind in (OwnerSettings, TrainerSettings, AggregatorSettings) for f in fields(kind)}
 
 
 def _read(file: Path) -> dict[str, Any]:

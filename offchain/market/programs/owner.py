@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from offchain.errors import MeedError
 from offchain.market.chain import contract_at
+from offchain.market.model import samples_from_bytes, samples_to_bytes, task_of
 from offchain.market.money import Token, read_token
 from offchain.market.programs.base import Program, Surroundings, kept_key
 from offchain.market.programs.plan import Plan, check_funds, check_limits, keep_plan, kept_plan, parties, sources, warn
@@ -24,9 +26,9 @@ from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
-from offchain.storage.payload import model_to_bytes, task_to_bytes
+from offchain.storage.payload import model_to_bytes, task_from_bytes, task_to_bytes
 from offchain.storage.unixfs import cid_of
-from offchain.training.local import initial_model, train
+from offchain.training.local import evaluate, initial_model, train
 from offchain.training.quantise import choose_quantum
 from offchain.training.registry import make_task
 from offchain.training.tabular import Tabular
@@ -72,6 +74,43 @@ class OwnerProgram(Program):
     def confirm(self, look: Look) -> None:
         self.around.sender.transact(self.project.escrow.confirm)
 
+    def follow(self, look: Look) -> None:
+        """As everybody, and measures the model before the first round and after each."""
+        if str(self.copy.rounds) not in self.accuracy:
+            self._measure()
+        super().follow(look)
+
+    def took_round(self) -> None:
+        super().took_round()
+        self._measure()
+
+    def summary(self) -> str:
+        """What has come of the project, for the log's end."""
+        settled, behind = len(self.project.settlements()), self.behind
+        withdrawn = self.project.token.told(self.project.withdrawn(self.address))
+        missing = (
+            f"; {behind} of them are not in it: their aggregates were not to be had" if behind else ", each checked"
+        )
+        return f"The model has {settled} settled rounds in it{missing}. Withdrawn in all: {withdrawn}"
+
+    @property
+    def accuracy(self) -> dict[str, list[float]]:
+        """Loss and metric on the owner's test rows, by the number of rounds that are in the model."""
+        return self.journal.fact("accuracy") or {}
+
+    def _measure(self) -> None:
+        content, description = self.journal.read("test"), self.journal.read("task")
+        if content is None or description is None:
+            return  # a state folder of an earlier version
+        rounds, data = self.copy.rounds, samples_from_bytes(content)
+        try:
+            loss, metric = evaluate(task_of(task_from_bytes(description)), self.copy.vector, data)
+        except MeedError as error:  # a model without a loss is an answer too, and the project goes on
+            self.say(f"after {rounds} rounds: {error}")
+            return
+        self.journal.set_fact("accuracy", self.accuracy | {str(rounds): [loss, metric]})
+        self.say(f"after {rounds} rounds, on {len(data)} test rows: loss {loss:.4g}, metric {metric:.4g}")
+
     def _granted(self) -> list[str]:
         return self.journal.fact("granted") or []
 
@@ -96,7 +135,7 @@ def create(
     deployment: dict[str, str],
     depth: int = 0,
     agree: Callable[[ProjectTerms, Token], None] = lambda terms, token: None,
-    choice: str = "",
+    choice: str | None = None,
 ) -> Project:
     """Publishes task and model, locks the funds and creates the project; or goes on where an earlier call was killed.
 
@@ -151,6 +190,7 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         content, key = seal_model(content)
         description["owner_key"] = kept_key(journal).public.hex()
     published = task_to_bytes(description)
+    journal.write("test", samples_to_bytes(task.load().test))  # what the model is measured on, round by round
     journal.write("model", content)
     journal.write("task", published)
     journal.set_fact("model", {"key": key.hex()})

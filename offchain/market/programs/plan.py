@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 MAX_AGGREGATORS = 8  # of the contract
 CREATE_GAS = 1_700_000  # measured: 46,000 to approve, 1.15 million to create with eight aggregators; and a third more
+MANY_DIGITS = 6  # of a reward that may have been meant in the smallest unit
 TINY = 10_000  # a reward below this part of a token shows as 0.0000
 
 
@@ -66,7 +67,7 @@ def keep_plan(journal: Journal, plan: Plan) -> None:
     journal.set_fact("terms", {k: {"hex": v.hex()} if isinstance(v, bytes) else v for k, v in struct.items()})
 
 
-def kept_plan(around: Surroundings, now: dict[str, Any], choice: str = "") -> Plan | None:
+def kept_plan(around: Surroundings, now: dict[str, Any], choice: str | None = None) -> Plan | None:
     """What was kept, if a transaction was signed since. now: what the settings would make terms of. choice: "kept" or
     "new", if that differs and no project was created. Raises SettingsError if there is no choice then.
     """
@@ -131,7 +132,13 @@ def parties(settings: OwnerSettings, around: Surroundings) -> Parties:
             "thousandth of a token; if that is meant, set accept_tiny_reward = true"
         )
     amounts = proposed_amounts(reward, settings.seats, settings.max_excluded)
-    check_funds(around, token, settings.rounds, reward, amounts["round_fee"])
+    try:
+        check_funds(around, token, settings.rounds, reward, amounts["round_fee"])
+    except SettingsError as error:
+        if not settings.round_reward.isdigit() or len(settings.round_reward) <= MANY_DIGITS:
+            raise
+        hint = f"round_reward is in tokens: for the smallest unit write '{settings.round_reward} units'"
+        raise SettingsError(f"{error}; {hint}") from None
     return Parties(token, reward, aggregators)
 
 
