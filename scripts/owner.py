@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 from ape import project as contracts
 from ape.cli import ConnectedProviderCommand, account_option
+from rich.console import Console
 
-from offchain.market.chain import contract_at
 from offchain.market.errors import SettingsError
-from offchain.market.follow import find_creation
-from offchain.market.page import page
+from offchain.market.journal import kept_fact
+from offchain.market.money import Token
+from offchain.market.page import page, print_whole
 from offchain.market.programs.command import common_options, reporting
 from offchain.market.programs.owner import OwnerProgram, create, created
-from offchain.market.programs.setup import depth_of, surroundings, unlock
-from offchain.market.project import Phase, Project
+from offchain.market.programs.setup import depth_of, project_at, read_deployment, surroundings, unlock
+from offchain.market.project import Phase
 from offchain.market.settings import OwnerSettings, load
+from offchain.market.terms import ProjectTerms
 
 
 @click.group()
@@ -30,16 +31,27 @@ def cli() -> None:
 @account_option()
 @common_options
 @click.option("--run/--no-run", "stay", default=True, help="Stay, and look after the project.")
-def create_command(account: Any, provider: Any, config: Path | None, stay: bool, **flags: Any) -> None:
+@click.option(
+    "--terms", type=click.Choice(["kept", "new"]), default=None, help="Which, if the settings were changed late."
+)
+@click.option("--yes", is_flag=True, help="Don't ask before the funds are locked.")
+def create_command(
+    account: Any, provider: Any, config: Path | None, stay: bool, terms: str | None, yes: bool, **flags: Any
+) -> None:
     """Publishes the task and the sealed model, locks the funds, creates the project, and looks after it."""
+
+    def agree(terms: ProjectTerms, token: Token) -> None:
+        ask(terms, token, f"{account.address} on {provider.network.choice}", provider.network.is_dev or yes)
+
     with reporting() as console:
         settings = load(OwnerSettings, config, flags)
+        deployment = read_deployment(Path(settings.deployment))
         around = surroundings(settings, "owner", account, contracts, provider, "own")
         unlock(account)
-        project = create(settings, around, _deployment(settings), around.sender.depth)
-        console.print(f"Project {project.address}")
+        project = create(settings, around, deployment, around.sender.depth, agree, terms)
+        print_whole(console, f"Project {project.address}")
         if stay:
-            OwnerProgram(settings, project, around).run()
+            look_after(OwnerProgram(settings, project, around), console)
 
 
 @cli.command("run", cls=ConnectedProviderCommand)
@@ -47,22 +59,26 @@ def create_command(account: Any, provider: Any, config: Path | None, stay: bool,
 @common_options
 def run_command(account: Any, provider: Any, config: Path | None, **flags: Any) -> None:
     """Looks after a project that was created: grants the model's key, confirms, withdraws."""
-    with reporting():
+    with reporting() as console:
         program = _program(load(OwnerSettings, config, flags), account, provider)
         unlock(account)
-        program.run()
+        look_after(program, console)
 
 
 @cli.command("status", cls=ConnectedProviderCommand)
 @common_options
 def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
-    """Shows where a project stands, and who can do what. Needs no account."""
+    """Shows where a project stands, who can do what, and how good the model is. Needs no account."""
     with reporting() as console:
         settings = load(OwnerSettings, config, flags)
-        if not settings.project:
-            raise SettingsError("project: its address is needed")
-        escrow = contract_at(contracts.Escrow, settings.project)
-        console.print(page(Project(escrow, find_creation(escrow), depth_of(settings, provider))))
+        folder = Path(settings.state) if settings.state else None
+        known = kept_fact(folder, "project") if folder else None
+        address = settings.project or (known["address"] if known else "")
+        if not address:
+            raise SettingsError("project: give its --project, or the --state folder that it was created from")
+        project, _ = project_at(address, contracts, provider, depth_of(settings, provider))
+        is_own = folder is not None and known is not None and known["address"] == project.address
+        console.print(page(project, kept_fact(folder, "accuracy") if folder and is_own else None), crop=False)
 
 
 @cli.command("close", cls=ConnectedProviderCommand)
@@ -74,17 +90,45 @@ def close_command(account: Any, provider: Any, config: Path | None, reject: bool
     with reporting() as console:
         program = _program(load(OwnerSettings, config, flags), account, provider)
         unlock(account)
-        status = program.project.status()
-        if status.phase == Phase.HANDOVER and reject:
+        look = program.project.look()
+        if look is None:
+            raise SettingsError("the project has too few blocks on top: wait a little")
+        if look.status.phase == Phase.HANDOVER and reject:
             program.around.sender.transact(program.project.escrow.reject)
-        elif status.phase == Phase.HANDOVER:
-            look = program.project.look()
-            assert look is not None  # it has a status
+        elif look.status.phase == Phase.HANDOVER:
             program.follow(look)  # raises if the last aggregate isn't to be had
             program.confirm(look)
+        elif look.status.phase != Phase.CLOSED:
+            console.print(f"Nothing to close yet: the project is {look.status.phase.name.lower()}.")
         if program.project.account(program.address).due:
-            program.around.sender.transact(program.project.escrow.withdraw, program.address)
-        console.print(page(program.project))
+            program.withdraw(look)
+        console.print(page(program.project, program.accuracy), crop=False)
+        look_back(program, console)
+
+
+def ask(terms: ProjectTerms, token: Token, account: str, is_agreed: bool) -> None:
+    """Says what will be locked, and asks unless that is agreed."""
+    told = token.told
+    click.echo(
+        f"Locks {told(terms.funds)} of {account}: {terms.rounds} rounds, each {told(terms.round_reward)} to trainers "
+        f"and {told(terms.round_fee)} to the aggregator, and a bond that comes back.\n"
+        f"{terms.seats} seats, {told(terms.trainer_stake)} at stake for each. The token is {terms.token}"
+    )
+    if not is_agreed:
+        click.confirm("Create the project?", abort=True)
+
+
+def look_after(program: OwnerProgram, console: Console) -> None:
+    """Runs a program to its end, and says what there is to have then."""
+    program.run()
+    look_back(program, console)
+
+
+def look_back(program: OwnerProgram, console: Console) -> None:
+    state, network = program.journal.folder, program.around.sender.provider.network.choice
+    console.print(program.summary(), soft_wrap=True)
+    console.print("To have it:")
+    print_whole(console, f"  ape run model --state {state} --out model.safetensors --network {network}")
 
 
 def _program(settings: OwnerSettings, account: Any, provider: Any) -> OwnerProgram:
@@ -93,10 +137,3 @@ def _program(settings: OwnerSettings, account: Any, provider: Any) -> OwnerProgr
     if project is None:
         raise SettingsError(f"{around.journal.folder} has no project: create one first, or give its --state")
     return OwnerProgram(settings, project, around)
-
-
-def _deployment(settings: OwnerSettings) -> dict[str, str]:
-    try:
-        return dict(json.loads(Path(settings.deployment).read_text()))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"deployment: can't read {settings.deployment}: {error}") from None

@@ -15,13 +15,14 @@ from rich.table import Table
 
 from offchain import progress
 from offchain.errors import MeedError
+from offchain.market.money import as_units, shown
 from offchain.node import stoppable, watched, without_traces
 from offchain.proving.kernels.build import is_compiled
 from offchain.quiet import quiet_ape
 from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
-from offchain.simulation.money import OWN_DECIMALS, HeldToken, as_units, shown
+from offchain.simulation.money import OWN_DECIMALS, HeldToken
 from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
 from offchain.simulation.results import Results, own_folder
 from offchain.storage.errors import Unavailable
@@ -136,7 +137,7 @@ def cli(
         money = None if token is None or holder is None else HeldToken(token, holder, provider)
         options = MarketOptions(
             adversaries=tuple(a for a in adversaries if a != "none"),
-            round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals),
+            round_reward=as_units(reward, OWN_DECIMALS if money is None else money.decimals, "reward"),
             **chosen,
         )
         store = _store(location)

@@ -18,7 +18,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +26,7 @@ from typing import IO, Any
 from offchain.market.errors import JournalError
 from offchain.storage.files import written_whole
 
-__all__ = ["Attempt", "Journal"]
+__all__ = ["Attempt", "Journal", "kept_fact"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -144,9 +144,26 @@ class Journal:
             for nonce, hash_, purpose, raw, call, max_fee, tip, made in rows
         ]
 
+    def attempts(self) -> int:
+        """How many transactions were ever signed here, and so may have been sent."""
+        return int(self._database.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
     def end_attempts(self, nonce: int) -> None:
         """The outcome is known. Their signed bytes are of no more use."""
         self._database.execute("UPDATE attempts SET over = 1, raw = x'', call = '{}' WHERE nonce = ?", (nonce,))
+
+
+def kept_fact(folder: Path, name: str) -> Any:
+    """A fact of a state folder, which a program may be using: to read beside it. None if it was never set. Raises
+    JournalError if it is no state folder.
+    """
+    file = folder / "journal.sqlite"
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            row = database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    except sqlite3.Error as error:
+        raise JournalError(f"{folder} is no state folder: {file}: {error}") from None
+    return None if row is None else json.loads(row[0])
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -11,6 +11,8 @@ opens is checked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -128,8 +130,9 @@ class ModelCopy:
         self.rounds = len(self.applied)
         self.vector = fetch_initial_model(project, store, key) if vector is None else vector
 
-    def follow(self) -> None:
-        """Applies every aggregate settled since. Raises one of UNUSABLE, and stays at the last good model.
+    def follow(self, took: Callable[[], None] = lambda: None) -> None:
+        """Applies every aggregate settled since, and calls `took` after each. Raises one of UNUSABLE, and stays at the
+        last good model.
 
         If the chain has settled other aggregates than those applied, the copy begins anew.
         """
@@ -142,3 +145,4 @@ class ModelCopy:
                 self.vector = apply(self.vector, self._project.terms.quantum, aggregate.values, settlement.total_weight)
             self.applied[self.rounds :] = [settlement.aggregate]
             self.rounds += 1
+            took()

@@ -35,10 +35,14 @@ class Owner:
 
     def create(self, terms: ProjectTerms, nonce: int = 0) -> Project:
         """Approves the project's address, which commits to these terms, for its funds, and creates it."""
-        address = self.registry.address_of(self.account, terms.as_struct(), nonce)
+        address = self.address_of(terms, nonce)
         allow(self._transact, self.account, terms.token, address, terms.funds)
         receipt = self._transact(self.registry.create, terms.as_struct(), nonce)
         return Project(contract_at(self.contracts.Escrow, address), since=receipt.block_number)
+
+    def address_of(self, terms: ProjectTerms, nonce: int = 0) -> str:
+        """Where the project is, or will be."""
+        return str(self.registry.address_of(self.account, terms.as_struct(), nonce))
 
     def confirm(self, project: Project) -> Any:
         """The last aggregate is to be had: ends the handover."""

@@ -15,6 +15,7 @@ from eth_utils import keccak
 
 from offchain.market.errors import MarketError
 from offchain.market.follow import Follower
+from offchain.market.money import Token, read_token
 from offchain.market.terms import ProjectTerms
 
 __all__ = ["Account", "Delivery", "Look", "Phase", "Point", "Project", "Settlement", "Status", "settlement_of"]
@@ -143,6 +144,11 @@ class Project:
         return ProjectTerms.from_struct(self.escrow.terms())
 
     @cached_property
+    def token(self) -> Token:
+        """What the reward token says of itself."""
+        return read_token(self.terms.token, self.escrow.provider)
+
+    @cached_property
     def chain_id(self) -> int:
         return int(self.escrow.provider.chain_id)
 
@@ -211,6 +217,15 @@ class Project:
             event.round == round_ and str(event.trainer) == trainer and bytes(event.hash) == digest
             for event in self._events("Submitted")
         )
+
+    def withdrawn(self, account: str) -> int:
+        """Units that an account has withdrawn so far."""
+        return sum(int(event.amount) for event in self._events("Withdrawn") if str(event.account) == account)
+
+    def withdrawn_in(self, receipt: Any) -> int:
+        """Units that a call of `withdraw` has moved."""
+        (event,) = receipt.decode_logs(self.escrow.Withdrawn)
+        return int(event.amount)
 
     def context(self, round_: int, aggregator: str) -> bytes:
         """What a round's proof is bound to: keccak(abi.encode(chain id, escrow, round, aggregator))."""

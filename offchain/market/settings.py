@@ -27,6 +27,9 @@ __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings",
 _PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
 _DEFAULT_TASK, _CSV = "digits", "csv"
+PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
+MAX_ROUNDS = 64  # contracts/TermLimits.vy, as the next two
+MIN_WINDOW, MAX_WINDOW = 10, 30 * 86_400  # seconds of a phase
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ class AggregatorSettings(Settings):
 
 @dataclass(frozen=True)
 class OwnerSettings(Settings):
-    """With what `create` makes of the terms. Amounts in the token's smallest unit, as integers or decimal texts."""
+    """With what `create` makes of the terms. An amount is in tokens, 250 or "0.5" or "250 USDC", unless it is in the
+    token's smallest unit, "250000000 units". An account is an address or an alias of Ape's.
+    """
 
     deployment: str = "runs/deployment.json"  # what `ape run deploy` has written
     token: str = ""
@@ -101,6 +106,7 @@ class OwnerSettings(Settings):
     numbers: tuple[str, ...] = ()  # those of numbers, also where they look like codes
     ignore: tuple[str, ...] = ()  # those that nothing is learned from
     round_reward: str = ""
+    accept_tiny_reward: bool = False  # below a ten thousandth of a token
     rounds: int = 4
     seats: int = 8  # with consensus 32 at most together with rounds
     min_rows: int = 0  # 0: the fewest that the policy can judge, with as many more as may be excluded
@@ -121,6 +127,14 @@ class OwnerSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name, most in (("seats", MAX_ROWS), ("rounds", MAX_ROUNDS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise SettingsError(f"{name}: 1 to {most}, not {getattr(self, name)}")
+        if unknown := sorted(self.windows.keys() - set(PHASES)):
+            raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(PHASES)}")
+        for name, seconds in {"window": self.window, **self.windows}.items():
+            if type(seconds) is not int or not MIN_WINDOW <= seconds <= MAX_WINDOW:
+                raise SettingsError(f"windows: {name}: {MIN_WINDOW} to {MAX_WINDOW} seconds, not {seconds!r}")
         if self.has_public_rows and most_rows(self.seats, self.rounds, True, True) > MAX_ROWS:
             raise SettingsError(
                 f"seats: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
@@ -153,14 +167,22 @@ Chosen = TypeVar("Chosen", bound=Settings)
 
 
 def load(kind: type[Chosen], file: Path | None, flags: dict[str, Any]) -> Chosen:
-    """Settings from a file and flags; a flag that is None is one that wasn't given. Raises SettingsError."""
+    """Settings from a file and flags; a flag that is None is one that wasn't given. Plain `Settings` can be read from
+    any role's file. Raises SettingsError.
+    """
     given = _read(file) if file is not None else {}
     given |= {name: value for name, value in flags.items() if value is not None and value != ()}
     known = {f.name for f in fields(kind)}
+    if kind is Settings:  # of whoever: what only a role has is not for this command
+        given = {name: value for name, value in given.items() if name in known or name not in _of_roles()}
     if unknown := sorted(given.keys() - known):
         raise SettingsError(f"no setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}")
     hints = get_type_hints(kind)
     return kind(**{name: _typed(name, value, hints[name]) for name, value in given.items()})
+
+
+def _of_roles() -> set[str]:
+    return {f.name for kind in (OwnerSettings, TrainerSettings, AggregatorSettings) for f in fields(kind)}
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -194,7 +216,7 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         return tuple(_typed(name, item, kind) for item in value)
     if origin is float and type(value) is int:
         return float(value)
-    if origin is str and type(value) is int:
+    if origin is str and type(value) in (int, float):
         return str(value)
     if type(value) is not origin:
         raise SettingsError(f"{name}: {origin.__name__} expected, not {value!r}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from offchain.scoring.policy import PolicyTerms
 
-__all__ = ["FIXED_ONE", "NO_ROW", "QUANTUM_ONE", "ProjectTerms", "most_rows"]
+__all__ = ["FIXED_ONE", "NO_ROW", "QUANTUM_ONE", "ProjectTerms", "funds", "most_rows", "proposed_amounts"]
 
 FIXED_ONE = 1 << 32  # 1.0 of a learning rate
 QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
@@ -26,6 +26,24 @@ def most_rows(seats: int, rounds: int, public_rows: bool, initial: bool = False)
     initial model if that is a public row.
     """
     return seats + rounds - 1 + initial if public_rows else seats
+
+
+def proposed_amounts(round_reward: int, seats: int, max_excluded: int) -> dict[str, int]:
+    """By term, in the token's smallest unit: a part of R / seats, a stake of R, a fee of R / 5 or more, so that an
+    aggregator earns something even if it has to exclude as many rows as it may.
+    """
+    part = max(1, round_reward // seats)
+    return {
+        "round_reward": round_reward,
+        "round_fee": max(round_reward // 5, 2 * max_excluded * part),
+        "trainer_part": part,
+        "aggregator_stake": max(round_reward, seats * part),
+    }
+
+
+def funds(rounds: int, round_reward: int, round_fee: int) -> int:
+    """What the owner locks: rounds * (R + fee) and a bond of one fee."""
+    return rounds * (round_reward + round_fee) + round_fee
 
 
 @dataclass(frozen=True)
@@ -86,16 +104,10 @@ class ProjectTerms:
         reference: bool = False,
         window: int = DEFAULT_WINDOW,
     ) -> ProjectTerms:
-        """Terms with sound defaults: a part of R / seats, a stake of R, a fee of R / 5 or more, so that an aggregator
-        earns something even if it has to exclude as many rows as it may.
-        """
-        part = max(1, round_reward // seats)
+        """Terms with sound defaults: see `proposed_amounts`."""
         return cls(
             token=token,
-            round_reward=round_reward,
-            round_fee=max(round_reward // 5, 2 * max_excluded * part),
-            trainer_part=part,
-            aggregator_stake=max(round_reward, seats * part),
+            **proposed_amounts(round_reward, seats, max_excluded),
             rounds=rounds,
             seats=seats,
             min_rows=max(2, policy_terms.least_rows + reference + max_excluded) if min_rows is None else min_rows,
@@ -144,8 +156,8 @@ class ProjectTerms:
 
     @property
     def funds(self) -> int:
-        """What the owner locks: rounds * (R + fee) and a bond of one fee."""
-        return self.rounds * (self.round_reward + self.round_fee) + self.round_fee
+        """What the owner locks."""
+        return funds(self.rounds, self.round_reward, self.round_fee)
 
     @property
     def trainer_stake(self) -> int:

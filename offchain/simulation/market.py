@@ -257,8 +257,7 @@ class Market:
         return evaluate(self.task, self.copy.vector, self.test, self.own)[1]
 
     def _withdrawn(self, receipt: Any) -> int:
-        (event,) = receipt.decode_logs(self.project.escrow.Withdrawn)
-        return int(event.amount)
+        return self.project.withdrawn_in(receipt)
 
 
 def _task(options: MarketOptions) -> Task:

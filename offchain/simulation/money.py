@@ -1,4 +1,4 @@
-"""Where a simulated market's money comes from, and how its amounts are written.
+"""Where a simulated market's money comes from.
 
 On a development chain, or a fork without a token, the market makes a token of its own and mints what its parties need.
 On a fork an existing token can be the reward: a holder that has enough of it there is impersonated, and gives each
@@ -8,24 +8,19 @@ party what it needs. Nothing of this reaches the chain that was forked.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any
 
 from ape import accounts
 from ape.exceptions import ApeException
 
 from offchain.market.chain import deploy_contract, token_at
-from offchain.market.errors import MarketError
+from offchain.market.errors import MarketError, SettingsError
+from offchain.market.money import MOST_DECIMALS, check_token
 
-__all__ = ["MAX_REWARD", "OWN_DECIMALS", "HeldToken", "Money", "OwnToken", "as_units", "shown"]
+__all__ = ["OWN_DECIMALS", "HeldToken", "Money", "OwnToken"]
 
 OWN_DECIMALS = 18
-MAX_REWARD = 2**96 - 1  # units, of a round: contracts/TermLimits.vy, MAX_AMOUNT
-MOST_DECIMALS = 77  # 10^77 is the largest power of ten in 256 bits
 GAS_MONEY = 10**20  # wei: a holder may be a contract that has none
-DIGITS = 4  # of a round's reward that a table shows, at least
-LEAST_PLACES = 2
 
 
 class Money(ABC):
@@ -63,20 +58,15 @@ class HeldToken(Money):
     """An ERC-20 that exists, given away by an account that holds some. provider: of a development chain or a fork, that
     lets itself be told balances and lets anybody send from the account.
 
-    Raises MarketError for an address without code, or code that doesn't answer as an ERC-20 does.
+    Raises SettingsError for an address without code, or code that doesn't answer as an ERC-20 does.
     """
 
     def __init__(self, token: str, holder: str, provider: Any) -> None:
-        if not provider.get_code(token):
-            raise MarketError(f"token {token}: there is no contract at this address on {provider.network.choice}")
+        self._told = check_token(token, provider)
+        if self._told.decimals is None:
+            raise SettingsError(f"token {token}: it doesn't say its `decimals`, or more than {MOST_DECIMALS}")
+        self.decimals = self._told.decimals
         self.token = token_at(token)
-        try:
-            self.decimals = int(self.token.decimals())
-            self.token.balanceOf(holder)
-        except Exception as error:  # whatever other code answers with, Ape fails on in its own ways
-            raise MarketError(f"token {token}: not an ERC-20, it has no `decimals` or no `balanceOf`") from error
-        if self.decimals > MOST_DECIMALS:
-            raise MarketError(f"token {token}: not an ERC-20, it claims {self.decimals} decimals")
         self._address = token
         self._holder = holder
         provider.set_balance(holder, max(GAS_MONEY, provider.get_balance(holder)))
@@ -86,7 +76,7 @@ class HeldToken(Money):
         held = int(self.token.balanceOf(self._holder))
         if held < amount:
             raise MarketError(
-                f"holder {self._holder} has {self._tokens(held)} tokens and {self._tokens(amount)} are needed: "
+                f"holder {self._holder} has {self._told.exact(held)} and {self._told.exact(amount)} are needed: "
                 "name a richer one, or ask for a smaller reward, fewer rounds or fewer trainers"
             )
 
@@ -99,37 +89,6 @@ class HeldToken(Money):
         arrived = int(self.token.balanceOf(account)) - before
         if arrived != amount:
             raise MarketError(
-                f"token {self._address} takes a fee: of {self._tokens(amount)} tokens "
-                f"{self._tokens(arrived)} arrived, and an escrow refuses such a token"
+                f"token {self._address} takes a fee: of {self._told.exact(amount)} "
+                f"{self._told.exact(arrived)} arrived, and an escrow refuses such a token"
             )
-
-    def _tokens(self, amount: int) -> str:
-        return f"{Decimal(amount).scaleb(-self.decimals):,f}"
-
-
-def as_units(tokens: str, decimals: int) -> int:
-    """A round's reward in the token's smallest unit, exactly. Raises MarketError unless it is a whole number of them,
-    and no more than the contract takes.
-    """
-    try:
-        amount = Decimal(tokens)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    size = amount.adjusted() + decimals  # of the first digit, in units: what is far out of range is never worked out
-    if amount.is_finite() and amount > 0 and size > MOST_DECIMALS:
-        units = Fraction(MAX_REWARD + 1)
-    else:
-        units = Fraction(amount) * 10**decimals if amount.is_finite() and size >= 0 else Fraction(0)
-    if units < 1 or units.denominator != 1:
-        raise MarketError(f"reward: not an amount of a token with {decimals} decimals: {tokens}")
-    if units > MAX_REWARD:
-        most = Decimal(MAX_REWARD // 10**decimals)
-        raise MarketError(f"reward: at most {most:,} tokens of {decimals} decimals, the contract's limit, not {tokens}")
-    return int(units)
-
-
-def shown(amount: int | str, decimals: int, reward: int) -> str:
-    """An amount in tokens, with as many places as a round's reward of that many units needs to show four digits."""
-    size = Decimal(reward).scaleb(-decimals).adjusted()
-    places = min(decimals, max(LEAST_PLACES, DIGITS - 1 - size))
-    return f"{Decimal(amount).scaleb(-decimals):,.{places}f}"

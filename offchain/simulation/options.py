@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from offchain.errors import FatalError
+from offchain.market.money import MAX_AMOUNT
 from offchain.market.terms import FIXED_ONE, most_rows
 from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
-from offchain.simulation.money import MAX_REWARD
 from offchain.training.registry import task_names
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
@@ -79,7 +79,7 @@ class MarketOptions:
             raise OptionError(
                 f"reward: at least one of the token's smallest units for each of {self.trainers} trainers"
             )
-        if self.round_reward > MAX_REWARD:
+        if self.round_reward >= MAX_AMOUNT:
             raise OptionError(f"reward: at most 2^96 - 1 of the token's smallest units, not {self.round_reward}")
         if self.is_table and not self.label:
             raise OptionError("label: a CSV file needs the name of its label column")

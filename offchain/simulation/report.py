@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from offchain.simulation.money import shown
+from offchain.market.money import shown
 
 __all__ = ["render"]
 

@@ -93,6 +93,13 @@ class Tabular(Task):
     def describe(self) -> dict[str, Any]:
         return {"task": self.name, "hidden": self.hidden, "schema": self.schema.to_json()}
 
+    def in_order(self, data: Dataset) -> Samples:
+        """The rows of the file in its order, of the two parts that `load` has made of them."""
+        parts = self._split(len(data.train) + len(data.test))
+        back = torch.from_numpy(np.argsort(np.concatenate(parts)))
+        features = torch.cat([data.train.features, data.test.features])
+        return Samples(features[back], torch.cat([data.train.labels, data.test.labels])[back])
+
     def module(self) -> nn.Module:
         return mlp(self.schema.inputs, self.hidden, len(self.schema.classes))
 

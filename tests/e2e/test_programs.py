@@ -88,7 +88,7 @@ def _play(contracts: Any, accounts: Any, cast: Cast) -> dict[str, Any]:
         token=str(token.address),
         aggregators=[accounts[FIRST].address, accounts[STANDBY].address],
         task="wine",
-        round_reward=str(REWARD),
+        round_reward=str(REWARD // 10**18),
         rounds=ROUNDS,
         seats=6,
         min_rows=6,

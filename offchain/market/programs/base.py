@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from ape.exceptions import ApeException
 from web3.exceptions import Web3Exception
 
@@ -22,7 +24,7 @@ from offchain.market.errors import JournalError
 from offchain.market.journal import Journal
 from offchain.market.member import ModelCopy
 from offchain.market.programs.steps import Step, enforcement
-from offchain.market.project import Look, Project
+from offchain.market.project import Look, Point, Project
 from offchain.market.sender import Sender
 from offchain.market.settings import Settings
 from offchain.proving.srs import Srs
@@ -32,12 +34,12 @@ from offchain.storage.payload import MAX_TASK, aggregate_size, model_from_bytes,
 from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
 
-__all__ = ["Program", "Surroundings", "kept_key"]
+__all__ = ["KEY", "Program", "Surroundings", "kept_copy", "kept_key"]
 
 logger = logging.getLogger(__name__)
 
 _PASSING = (OSError, Web3Exception, ApeException, PassingError)
-_KEY = "sealing.key"
+KEY = "sealing.key"
 _SLOT = 3  # looks: as long as a call takes to be mined and seen
 
 
@@ -132,7 +134,8 @@ class Program(ABC):
         return time.monotonic() - self._noticed[1] >= number * _SLOT * self.settings.poll
 
     def withdraw(self, look: Look) -> None:
-        self.around.sender.transact(self.project.escrow.withdraw, self.address)
+        receipt = self.around.sender.transact(self.project.escrow.withdraw, self.address)
+        self.say(f"withdrew {self.project.token.told(self.project.withdrawn_in(receipt))} to {self.address}")
 
     # --- the copy of the model
 
@@ -140,11 +143,8 @@ class Program(ABC):
     def copy(self) -> ModelCopy:
         """Of the model: as it was kept, or made of the initial model. Raises one of `member.UNUSABLE`."""
         if self._copy is None:
-            kept, vector, applied = self.journal.fact("copy"), None, []
-            if kept is not None and (content := self.journal.read(kept["file"])) is not None:
-                vector = model_from_bytes(content, self.project.terms.dimension)
-                applied = [(x, y) for x, y in kept["applied"]]
-            self._copy = ModelCopy(self.project, self.around.store, self.around.srs, self.key, vector, applied)
+            kept = kept_copy(self.journal.fact("copy"), self.journal.read, self.project.terms.dimension)
+            self._copy = ModelCopy(self.project, self.around.store, self.around.srs, self.key, *kept)
         return self._copy
 
     @property
@@ -164,12 +164,16 @@ class Program(ABC):
         """Brings the copy up to date as far as aggregates are to be had, keeps it, and serves them to others."""
         copy, before = self.copy, self.copy.rounds
         try:
-            copy.follow()
+            copy.follow(self.took_round)
         finally:
             if copy.rounds != before or self.journal.fact("copy") is None:
                 self._keep(copy)
             for settlement in self.project.settlements()[before : copy.rounds]:
                 self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))
+
+    def took_round(self) -> None:
+        """The copy has one more settled round in it."""
+        self.say(f"round {self.copy.rounds}: its aggregate opens the contract's commitment, and is in the model")
 
     def _keep(self, copy: ModelCopy) -> None:
         """The file first, then the fact that names it: whatever the journal names is whole."""
@@ -195,9 +199,21 @@ class Program(ABC):
         return True
 
 
+def kept_copy(
+    fact: Any, read: Callable[[str], bytes | None], dimension: int
+) -> tuple[npt.NDArray[np.float64] | None, list[Point]]:
+    """The model in a state folder, float64[d], and the aggregates in it; None without one. fact: "copy" of its journal;
+    read: a file of the folder.
+    """
+    content = None if fact is None else read(fact["file"])
+    if content is None:
+        return None, []
+    return model_from_bytes(content, dimension), [(x, y) for x, y in fact["applied"]]
+
+
 def kept_key(journal: Journal) -> SealingKey:
     """The sealing key in a state folder, made at the first call."""
-    path = journal.path(_KEY)
+    path = journal.path(KEY)
     if not path.exists():
         key = SealingKey.generate()
         new = path.with_suffix(".new")

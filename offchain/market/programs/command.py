@@ -57,11 +57,11 @@ def agree(project: Project, provider: Any, stake: int) -> None:
     """Shows what joining costs, and asks on a public chain: the token is the owner's choice, and a person has to judge
     it.
     """
-    terms = project.terms
+    terms, token = project.terms, project.token
     click.echo(
         f"Project {project.address} on {provider.network.choice}, owner {project.escrow.owner()}\n"
-        f"{terms.rounds} rounds, reward {terms.round_reward} a round, {terms.seats} seats, stake {stake}, "
-        f"in units of the token {terms.token}"
+        f"{terms.rounds} rounds, reward {token.told(terms.round_reward)} a round, {terms.seats} seats, "
+        f"stake {token.told(stake)}; the token is {terms.token}"
     )
     if not provider.network.is_dev:
         click.confirm("Join?", abort=True)

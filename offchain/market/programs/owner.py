@@ -1,21 +1,24 @@
 """The owner's program: creates a project, gives members the model's key, and confirms the last aggregate.
 
 `create` can be killed anywhere and called again: the sealed model and its key, then the terms and with them the
-project's address, are kept before money moves. The initial model is sealed under a key of its own, which stays in the
-state folder. The program grants it to the members once all have joined (`grant`): without that, nobody can train. So it
-has to be running when enrolment ends; after that, the owner may be away.
+project's address, are kept before money moves (`plan.py`). The initial model is sealed under a key of its own, which
+stays in the state folder. The program grants it to the members once all have joined (`grant`): without that, nobody can
+train. So it has to be running when enrolment ends; after that, the owner may be away.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from offchain.errors import MeedError
 from offchain.market.chain import contract_at
-from offchain.market.errors import SettingsError
-from offchain.market.owner import Owner
+from offchain.market.model import samples_from_bytes, samples_to_bytes, task_of
+from offchain.market.money import Token, read_token
 from offchain.market.programs.base import Program, Surroundings, kept_key
+from offchain.market.programs.plan import Plan, check_funds, check_limits, keep_plan, kept_plan, parties, sources, warn
 from offchain.market.programs.steps import OwnerView, Step, next_owner_step
 from offchain.market.project import Look, Project
 from offchain.market.public_rows import first_row, initial_row
@@ -24,7 +27,9 @@ from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
-from offchain.storage.payload import model_to_bytes, task_to_bytes
+from offchain.storage.payload import model_to_bytes, task_from_bytes, task_to_bytes
+from offchain.storage.unixfs import cid_of
+from offchain.training.local import evaluate
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
 from offchain.training.task import Task
@@ -34,7 +39,6 @@ __all__ = ["OwnerProgram", "create", "created"]
 logger = logging.getLogger(__name__)
 
 _BITS = 16
-_PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
 
 
 class OwnerProgram(Program):
@@ -72,6 +76,43 @@ class OwnerProgram(Program):
     def confirm(self, look: Look) -> None:
         self.around.sender.transact(self.project.escrow.confirm)
 
+    def follow(self, look: Look) -> None:
+        """As everybody, and measures the model before the first round and after each."""
+        if str(self.copy.rounds) not in self.accuracy:
+            self._measure()
+        super().follow(look)
+
+    def took_round(self) -> None:
+        super().took_round()
+        self._measure()
+
+    def summary(self) -> str:
+        """What has come of the project, for the log's end."""
+        settled, behind = len(self.project.settlements()), self.behind
+        withdrawn = self.project.token.told(self.project.withdrawn(self.address))
+        missing = (
+            f"; {behind} of them are not in it: their aggregates were not to be had" if behind else ", each checked"
+        )
+        return f"The model has {settled} settled rounds in it{missing}. Withdrawn in all: {withdrawn}"
+
+    @property
+    def accuracy(self) -> dict[str, list[float]]:
+        """Loss and metric on the owner's test rows, by the number of rounds that are in the model."""
+        return self.journal.fact("accuracy") or {}
+
+    def _measure(self) -> None:
+        content, description = self.journal.read("test"), self.journal.read("task")
+        if content is None or description is None:
+            return  # a state folder of an earlier version
+        rounds, data = self.copy.rounds, samples_from_bytes(content)
+        try:
+            loss, metric = evaluate(task_of(task_from_bytes(description)), self.copy.vector, data)
+        except MeedError as error:  # a model without a loss is an answer too, and the project goes on
+            self.say(f"after {rounds} rounds: {error}")
+            return
+        self.journal.set_fact("accuracy", self.accuracy | {str(rounds): [loss, metric]})
+        self.say(f"after {rounds} rounds, on {len(data)} test rows: loss {loss:.4g}, metric {metric:.4g}")
+
     def _granted(self) -> list[str]:
         return self.journal.fact("granted") or []
 
@@ -90,52 +131,50 @@ def created(around: Surroundings, depth: int = 0) -> Project | None:
     return Project(contract_at(around.contracts.Escrow, known["address"]), known["since"], depth)
 
 
-def create(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str], depth: int = 0) -> Project:
+def create(
+    settings: OwnerSettings,
+    around: Surroundings,
+    deployment: dict[str, str],
+    depth: int = 0,
+    agree: Callable[[ProjectTerms, Token], None] = lambda terms, token: None,
+    choice: str | None = None,
+) -> Project:
     """Publishes task and model, locks the funds and creates the project; or goes on where an earlier call was killed.
 
-    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, and what the
-    contracts say.
+    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. agree: is shown the terms before the first
+    transaction, and may raise. choice: if a transaction was signed for other terms than the settings make, "kept" goes
+    on with those, "new" makes them anew unless a project exists. Raises SettingsError, and what the contracts say.
     """
-    journal, contracts = around.journal, around.contracts
+    journal, contracts, provider = around.journal, around.contracts, around.sender.provider
+    now = sources(settings, deployment)
     if (project := created(around, depth)) is not None:
+        warn((journal.fact("made") or {"sources": now})["sources"], now)
         return project
-    registry = contract_at(contracts.Registry, deployment["registry"])
-    terms = _kept_terms(settings, around, deployment)
+    around.sender.resume()  # what an earlier call has signed has its outcome after this
+    plan = kept_plan(around, now, choice)
+    if plan is None:
+        plan = Plan(_terms(settings, around, deployment), now)
+        check_limits(plan.terms, plan.owner(around))
+        agree(plan.terms, read_token(plan.terms.token, provider))
+        keep_plan(journal, plan)
     around.store.put(journal.read("model") or b"")
     around.store.put(journal.read("task") or b"")
-    address = str(registry.address_of(around.account, terms.as_struct(), settings.nonce))
-    provider = around.sender.provider
-    around.sender.resume()
+    terms, owner = plan.terms, plan.owner(around)
+    address = owner.address_of(terms, plan.nonce)
     since = journal.fact("since")
     if since is None:
         since = int(provider.web3.eth.block_number)
         journal.set_fact("since", since)
     if not bytes(provider.get_code(address)):
-        owner = Owner(around.account, contracts, registry, around.store, around.sender.transact)
-        owner.create(terms, settings.nonce)
+        check_funds(around, read_token(terms.token, provider), terms.rounds, terms.round_reward, terms.round_fee)
+        owner.create(terms, plan.nonce)
     journal.set_fact("project", {"address": address, "since": since})
     return Project(contract_at(contracts.Escrow, address), since, depth)
 
 
-def _kept_terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str]) -> ProjectTerms:
-    """Made at the first call; the same at every other, since they are in the project's address."""
-    journal = around.journal
-    kept = journal.fact("terms")
-    if kept is None:
-        terms = _terms(settings, around, deployment)
-        struct = terms.as_struct()
-        journal.set_fact("terms", {k: {"hex": v.hex()} if isinstance(v, bytes) else v for k, v in struct.items()})
-        return terms
-    values: dict[str, Any] = {k: bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for k, v in kept.items()}
-    return ProjectTerms(**values)
-
-
 def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str]) -> ProjectTerms:
     journal = around.journal
-    if not settings.token or not settings.aggregators or not settings.round_reward.isdigit():
-        raise SettingsError("token, aggregators and round_reward (an integer of the token's smallest unit) are needed")
-    if unknown := sorted(settings.windows.keys() - set(_PHASES)):
-        raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(_PHASES)}")
+    with_ = parties(settings, around)
     task, schedule = _task(settings), Schedule(settings.epochs, settings.batch_size)
     made = pilot(
         task,
@@ -155,6 +194,7 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         content, key = seal_model(content)
         description["owner_key"] = kept_key(journal).public.hex()
     published = task_to_bytes(description)
+    journal.write("test", samples_to_bytes(task.load().test))  # what the model is measured on, round by round
     journal.write("model", content)
     journal.write("task", published)
     journal.set_fact("model", {"key": key.hex()})
@@ -166,8 +206,8 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     row = first_row(initial_row(around.srs, model, quantum) if has_first else None)
     rows = most_rows(settings.seats, settings.rounds, settings.has_public_rows, has_first)
     proposed = ProjectTerms.proposed(
-        token=settings.token,
-        round_reward=int(settings.round_reward),
+        token=with_.token.address,
+        round_reward=with_.reward,
         rounds=settings.rounds,
         seats=settings.seats,
         dimension=model.size,
@@ -176,9 +216,9 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         policy=deployment[name],
         policy_terms=policy_terms,
         policy_gas=int(policy.gas_for(policy_terms.rule_number, rows)),
-        aggregators=list(settings.aggregators),
-        model=around.store.put(content).digest,
-        task=around.store.put(published).digest,
+        aggregators=with_.aggregators,
+        model=cid_of(content).digest,
+        task=cid_of(published).digest,
         max_excluded=settings.max_excluded,
         min_rows=settings.min_rows or None,
         bits=_BITS,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
+from offchain.market.addresses import checked_address
+from offchain.market.audit.code import check_code, check_srs
 from offchain.market.chain import contract_at
 from offchain.market.errors import SettingsError
 from offchain.market.follow import find_creation
@@ -15,11 +18,22 @@ from offchain.market.project import Project
 from offchain.market.sender import Sender
 from offchain.market.settings import Settings
 from offchain.market.shelf import Shelf
+from offchain.market.trust import immutables
 from offchain.proving.srs import Srs
 from offchain.storage.open import open_store
 from offchain.storage.store import Store
 
-__all__ = ["find_project", "least_window", "open_shelf", "open_srs", "surroundings", "unlock"]
+__all__ = [
+    "find_project",
+    "least_window",
+    "open_shelf",
+    "open_srs",
+    "project_at",
+    "read_deployment",
+    "registry_at",
+    "surroundings",
+    "unlock",
+]
 
 PUBLIC_DEPTH = 12  # blocks
 PUBLIC_WINDOW = 3_600  # seconds
@@ -68,12 +82,52 @@ def find_project(settings: Settings, around: Surroundings) -> Project:
     """The project that the settings name. Where it begins is looked for once, and kept."""
     if not settings.project:
         raise SettingsError("project: its address is needed")
-    escrow = contract_at(around.contracts.Escrow, settings.project)
+    escrow = contract_at(around.contracts.Escrow, checked_address(settings.project, "project"))
     since = around.journal.fact("since")
     if since is None:
         since = find_creation(escrow)
         around.journal.set_fact("since", since)
     return Project(escrow, since, around.sender.depth)
+
+
+def project_at(address: str, contracts: Any, provider: Any, depth: int, srs: Srs | None = None) -> tuple[Project, bool]:
+    """A project to look at, without a state folder, and whether its policy's code is this package's. Raises
+    SettingsError, and Difference if its own code isn't, or its verifier is for another SRS.
+    """
+    escrow = contract_at(contracts.Escrow, _with_code(address, "project", provider))
+    checked = check_code(Project(escrow), contracts)
+    if srs is not None:
+        check_srs(checked, srs)
+    return Project(escrow, find_creation(escrow), depth), checked.known_policy
+
+
+def registry_at(address: str | None, deployment: Path, contracts: Any, provider: Any) -> Any:
+    """A registry, by its address or as a deployment's record has it. Raises SettingsError, UntrustedCode."""
+    address = _with_code(address or read_deployment(deployment)["registry"], "registry", provider)
+    immutables(provider, contracts.Registry, address, 1)
+    return contract_at(contracts.Registry, address)
+
+
+def read_deployment(file: Path) -> dict[str, str]:
+    """The record that `ape run deploy` has written. Raises SettingsError."""
+    names = ("registry", "round_policy", "consensus_policy")
+    try:
+        record = json.loads(file.read_text())
+        return record | {name: checked_address(str(record[name]), f"{name} of {file}") for name in names}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, SettingsError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else f"not a deployment's record, {error!r}"
+        raise SettingsError(f"deployment: can't use {file}: {reason}; `ape run deploy` writes it") from None
+
+
+def _with_code(address: str, name: str, provider: Any) -> str:
+    address = checked_address(address, name)
+    if not bytes(provider.get_code(address)):
+        raise SettingsError(
+            f"{name}: there is no contract at {address} on {provider.network.choice}: is it another network's?"
+        )
+    return address
 
 
 def unlock(account: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from offchain.market.errors import SettingsError
-from offchain.market.settings import AggregatorSettings, OwnerSettings, TrainerSettings, load
+from offchain.market.settings import AggregatorSettings, OwnerSettings, Settings, TrainerSettings, load
 
 
 def written(folder: Path, text: str) -> Path:
@@ -70,8 +70,8 @@ def test_load__file_is_missing__says_so(tmp_path: Path) -> None:
         load(TrainerSettings, tmp_path / "none.toml", {})
 
 
-@pytest.mark.parametrize(("value", "kept"), [("10", "10"), (10, "10")])
-def test_load__amount__integer_or_text(value: Any, kept: str) -> None:
+@pytest.mark.parametrize(("value", "kept"), [("10", "10"), (10, "10"), (0.5, "0.5"), ("25 units", "25 units")])
+def test_load__amount__number_or_text(value: Any, kept: str) -> None:
     assert load(OwnerSettings, None, {"round_reward": value}).round_reward == kept
 
 
@@ -100,3 +100,26 @@ def test_task_options__of_a_trainer__are_of_its_file() -> None:
 def test_owner_settings__half_of_a_table__says_what_is_missing(given: dict[str, Any], error: str) -> None:
     with pytest.raises(SettingsError, match=error):
         OwnerSettings(**given)
+
+
+def test_load__settings_of_everybody__from_any_roles_file(tmp_path: Path) -> None:
+    file = written(tmp_path, 'state = "mine"\nround_reward = 5\nshare = [1, 2]\n')
+    assert load(Settings, file, {}) == Settings(state=str(tmp_path / "mine"))
+    with pytest.raises(SettingsError, match="no setting sede"):
+        load(Settings, written(tmp_path, "sede = 1"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("rounds = 65", "rounds: 1 to 64, not 65"),
+        ("seats = 33", "seats: 1 to 32, not 33"),
+        ("window = 9", "windows: window: 10 to 2592000 seconds, not 9"),
+        ("[windows]\nscore = 2592001", "windows: score: 10 to 2592000 seconds, not 2592001"),
+        ("[windows]\nscore = 60.5", "windows: score: 10 to 2592000 seconds, not 60.5"),
+        ("[windows]\nscoring = 60", "windows: no phase scoring; there are accept, enrol, collect, deliver, score"),
+    ],
+)
+def test_owner_settings__out_of_the_contracts_range__says_what_is(tmp_path: Path, text: str, error: str) -> None:
+    with pytest.raises(SettingsError, match=error):
+        load(OwnerSettings, written(tmp_path, text), {})

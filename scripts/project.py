@@ -1,0 +1,25 @@
+"""ape run project: what a project is about and what it takes to join, before anybody does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from ape import project as contracts
+from ape.cli import ConnectedProviderCommand
+
+from offchain.market.programs.command import reporting
+from offchain.market.programs.setup import open_shelf, project_at
+from offchain.market.prospectus import prospectus
+from offchain.market.settings import Settings
+
+
+@click.command(cls=ConnectedProviderCommand)
+@click.argument("address", metavar="PROJECT")
+@click.option("--store", "stores", multiple=True, help="Where the task is described: a folder or a Kubo RPC.")
+def cli(provider: Any, address: str, stores: tuple[str, ...]) -> None:
+    """Shows the project at this address: terms in words, money, windows, its task, the command to join."""
+    with reporting() as console:
+        project, known_policy = project_at(address, contracts, provider, depth=0)
+        store = open_shelf(Settings(store=stores)) if stores else None
+        console.print(prospectus(project, known_policy, store, stores), crop=False)
