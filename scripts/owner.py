@@ -19,6 +19,8 @@ from offchain.market.programs.owner import OwnerProgram, create, created
 from offchain.market.programs.setup import depth_of, surroundings, unlock
 from offchain.market.project import Phase, Project
 from offchain.market.settings import OwnerSettings, load
+from offchain.market.trust import Ceremony, check_code, implementation_of
+from offchain.proving.ptau import PtauFile
 
 
 @click.group()
@@ -62,7 +64,13 @@ def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
         if not settings.project:
             raise SettingsError("project: its address is needed")
         escrow = contract_at(contracts.Escrow, settings.project)
-        console.print(page(Project(escrow, find_creation(escrow), depth_of(settings, provider))))
+        implementation_of(provider, str(escrow.address))  # else its creation would be looked for in vain
+        project = Project(escrow, find_creation(escrow), depth_of(settings, provider))
+        srs = Ceremony(PtauFile(Path(settings.ptau)).tau_g2, settings.srs_size) if settings.ptau else None
+        relied = check_code(project, contracts, srs, settings.registry)
+        console.print(page(project))
+        over = "of the SRS of that ptau" if srs else "whose SRS its verifier is for can't be told without a ptau"
+        console.print(f"Made by the registry {relied.registry}, of this package's contracts, {over}.")
 
 
 @cli.command("close", cls=ConnectedProviderCommand)

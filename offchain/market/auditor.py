@@ -6,7 +6,7 @@ has to be honest about the chain, so ask one that you trust.
 
 | subject | what has to hold |
 |---|---|
-| code | proxy, escrow, term limits and verifier are this package's; the verifier is for this machine's SRS |
+| code | a registry of this package made the project; what it relies on is this package's, for this machine's SRS |
 | history | every event is the move that the rules allow then, with the amounts that follow; none is missing |
 | round r | its proofs show the matrix of what was delivered, the policy says of that what was settled |
 | state | the contract agrees: each account, the pot, masks, rate, keys, public rows; the tokens are there |
@@ -20,22 +20,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.market.audit.books import Books, Settled, mask
-from offchain.market.audit.code import Contracts, check_code, check_srs
 from offchain.market.audit.contents import Contents, Unreadable
 from offchain.market.audit.finding import Difference, Finding, must, same
 from offchain.market.audit.history import read_history, read_settle_call
 from offchain.market.audit.rounds import IDENTITY, check_policy, check_proofs
 from offchain.market.chain import token_at
-from offchain.market.errors import MarketError
+from offchain.market.errors import MarketError, UntrustedCode
 from offchain.market.project import Point, Project
 from offchain.market.public_rows import first_row, initial_row, running_hash
 from offchain.market.terms import NO_ROW
+from offchain.market.trust import Relied, check_project
 from offchain.progress import stage
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import apply
@@ -50,7 +51,8 @@ class Auditor:
     """Audits one project.
 
     contracts: the Ape project, which knows the compiled contracts. key: a member's sealing key, if the auditor has one.
-    depth: how many of the newest blocks are left alone.
+    depth: how many of the newest blocks are left alone. registry: the one that must have made the project, if it is
+    known; else its own creation is looked up.
     """
 
     def __init__(
@@ -61,20 +63,29 @@ class Auditor:
         srs: Srs,
         key: SealingKey | None = None,
         depth: int = 0,
+        registry: str = "",
     ) -> None:
         self.project = project
         self.contracts = contracts
         self.srs = srs
         self.key = key
+        self.registry = registry
         self.contents = Contents(project, store, srs, key)
         self.head = int(project.escrow.provider.get_block("latest").number) - depth
-        self.books = Books(project.terms, project.submission_hash)
+
+    @cached_property
+    def books(self) -> Books:
+        """Nothing is asked of a project whose code wasn't looked at."""
+        return Books(self.project.terms, self.project.submission_hash)
 
     def run(self) -> Iterator[Finding]:
         """Each check as it is done. Raises Difference at the first one that fails."""
-        relied_on = check_code(self.project, self.contracts)
-        check_srs(relied_on, self.srs)
-        yield Finding("code", "proxy, escrow, term limits and verifier are this package's, for this SRS")
+        try:
+            relied_on = check_project(self.project, self.contracts, self.srs, self.registry, accept_unknown_policy=True)
+        except UntrustedCode as error:
+            raise Difference(str(error)) from error
+        yield Finding("code", f"the registry {relied_on.registry} made the project, and is this package's")
+        yield Finding("code", "implementation, term limits and verifier are this package's, for this SRS")
         policy = f"the policy {self.project.terms.policy}"
         if relied_on.known_policy:
             yield Finding("code", f"{policy} is this package's {self.project.terms.policy_terms.contract}")
@@ -118,7 +129,7 @@ class Auditor:
         yield Finding("history", f"{text}; {books.round} of {books.terms.rounds} rounds are over")
         yield Finding("history", f"in {books.paid_in} = out {books.paid_out} + inside {books.owed}, after each of them")
 
-    def _round(self, relied_on: Contracts, settled: Settled, public: list[Point]) -> Iterator[Finding]:
+    def _round(self, relied_on: Relied, settled: Settled, public: list[Point]) -> Iterator[Finding]:
         name = f"round {settled.round}"
         with _named(name):
             call = read_settle_call(self.project, settled.entry)

@@ -21,6 +21,7 @@ from offchain.market.public_rows import first_row, initial_row
 from offchain.market.settings import OwnerSettings
 from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
+from offchain.market.trust import check_policy_of
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_to_bytes
@@ -92,17 +93,23 @@ def created(around: Surroundings, depth: int = 0) -> Project | None:
 def create(settings: OwnerSettings, around: Surroundings, deployment: dict[str, str], depth: int = 0) -> Project:
     """Publishes task and model, locks the funds and creates the project; or goes on where an earlier call was killed.
 
-    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, and what the
-    contracts say.
+    deployment: addresses of `registry`, `round_policy`, `consensus_policy`. Raises SettingsError, UntrustedCode if the
+    registry or the policy isn't this package's, and what the contracts say.
     """
     journal, contracts = around.journal, around.contracts
     if (project := created(around, depth)) is not None:
         return project
     registry = contract_at(contracts.Registry, deployment["registry"])
+    is_named = bool(settings.registry)
+    if is_named and settings.registry.lower() != deployment["registry"].lower():
+        raise SettingsError(f"registry: {settings.registry} isn't that of the deployment, {deployment['registry']}")
+    owner = Owner(around.account, contracts, registry, around.store, around.sender.transact, around.srs, is_named)
+    _ = owner.relied  # before anything is made for it
     terms = _kept_terms(settings, around, deployment)
+    check_policy_of(terms, around.sender.provider, contracts, settings.accept_unknown_policy)
     around.store.put(journal.read("model") or b"")
     around.store.put(journal.read("task") or b"")
-    address = str(registry.address_of(around.account, terms.as_struct(), settings.nonce))
+    address = owner.address_of(terms, settings.nonce)
     provider = around.sender.provider
     around.sender.resume()
     since = journal.fact("since")
@@ -110,7 +117,6 @@ def create(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         since = int(provider.web3.eth.block_number)
         journal.set_fact("since", since)
     if not bytes(provider.get_code(address)):
-        owner = Owner(around.account, contracts, registry, around.store, around.sender.transact)
         owner.create(terms, settings.nonce)
     journal.set_fact("project", {"address": address, "since": since})
     return Project(contract_at(contracts.Escrow, address), since, depth)

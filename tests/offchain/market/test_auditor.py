@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from offchain.market import auditor as auditor_module
-from offchain.market.audit import code as code_module
+from offchain.market import trust
 from offchain.market.audit import history as history_module
 from offchain.market.audit.books import Books
 from offchain.market.audit.finding import Difference, Finding
@@ -142,7 +143,7 @@ def test_audit__empty_store__says_what_could_not_be_checked(play: Play, tmp_path
 
 def test_audit__unknown_policy__is_asked_on_chain(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     settle_round(play)
-    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    monkeypatch.setattr(trust, "check_policy", lambda *arguments: False)
     (text,) = unchecked(audit(play))
     assert text.endswith("is none of this package's: it is asked, not replayed")
 
@@ -157,7 +158,7 @@ def test_audit__unknown_policy_and_deliveries_in_another_order__is_asked_about_t
     for trainer in play.trainers[:-1]:
         trainer.publish()
     assert play.aggregator.settle().excluded == [SEATS - 1]
-    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    monkeypatch.setattr(trust, "check_policy", lambda *arguments: False)
     assert any(text.endswith("it is asked, not replayed") for text in unchecked(audit(play)))
 
 
@@ -248,24 +249,32 @@ def test_audit__key_of_a_stranger__refuses(play: Play) -> None:
         audit(play, key=SealingKey.generate())
 
 
-# --- code
+# --- code: the attacks are in test_trust.py
+
+
+def replace_project(play: Play, other: Project) -> Play:
+    aside = copy(play)
+    aside.project = other
+    return aside
 
 
 def test_audit__no_project__says_so(play: Play) -> None:
     nowhere = Project(play.stage.contracts.Escrow.at(play.stage.deployment.implementation))
     with pytest.raises(Difference, match="is no project: its code isn't a registry's proxy"):
-        code_module.check_code(nowhere, play.stage.contracts)
+        audit(replace_project(play, nowhere))
 
 
 def test_audit__other_verifier__names_its_code(play: Play, create_project: Callable[..., Any]) -> None:
     driver = create_project()  # over a verifier that accepts what it is told to
-    with pytest.raises(Difference, match=r"the code of RoundVerifier at .* is not this package's"):
-        code_module.check_code(Project(driver.escrow), play.stage.contracts)
+    with pytest.raises(
+        Difference, match=r"the code at .*, the escrow's VERIFIER, isn't RoundVerifier's of this package"
+    ):
+        audit(replace_project(play, Project(driver.escrow)))
 
 
 def test_audit__another_srs__says_so(play: Play) -> None:
     other = Srs(play.stage.srs.g1, Srs.insecure(64).tau_g2)
-    with pytest.raises(Difference, match=r"the verifier's \[tau\]_2 is"):
+    with pytest.raises(Difference, match=r"has TAU_G2\[0\] .*: it is for another SRS"):
         audit(play, srs=other)
 
 

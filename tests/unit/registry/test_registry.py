@@ -140,6 +140,22 @@ def test_constructor__no_implementation__reverts(project: Any, parties: Any) -> 
         parties.deployer.deploy(project.Registry, parties.stranger)
 
 
+def test_constructor__keeps_its_block_and_the_code_that_its_projects_rely_on(
+    project: Any, chain: Any, parties: Any, implementation: Any, term_limits: Any, verifier: Any
+) -> None:
+    made = parties.deployer.deploy(project.Registry, implementation)
+    codes = b"".join(keccak(bytes(chain.provider.get_code(c.address))) for c in (implementation, term_limits, verifier))
+    assert (made.SINCE(), bytes(made.CODE())) == (chain.blocks.head.number, keccak(codes))
+
+
+def test_constructor__implementation_that_names_nothing__has_the_code_of_none(
+    project: Any, chain: Any, parties: Any, token: Any
+) -> None:
+    """A token answers to none of the questions. Who looks finds another code than this package's."""
+    made = parties.deployer.deploy(project.Registry, token)
+    assert bytes(made.CODE()) == keccak(keccak(bytes(chain.provider.get_code(token.address))) + bytes(64))
+
+
 # --- address_of
 
 
