@@ -33,6 +33,7 @@ from offchain.market.audit.history import read_history, read_settle_call
 from offchain.market.audit.rounds import IDENTITY, check_policy, check_proofs
 from offchain.market.chain import token_at
 from offchain.market.errors import MarketError, UntrustedCode
+from offchain.market.named import copies_to_try, grants_to_try
 from offchain.market.project import Point, Project
 from offchain.market.public_rows import first_row, initial_row, running_hash
 from offchain.market.terms import NO_ROW
@@ -188,7 +189,7 @@ class Auditor:
             yield Finding("contents", str(reason), checked=False)
         is_aggregator = self._is_aggregator(description)
         try:
-            model = self.contents.model(self.books.grants)
+            model = self.contents.model(grants_to_try(self.books.grants, self.books.owner))
             yield Finding("contents", "the initial model is what the terms name")
         except Unreadable as reason:
             yield Finding("contents", str(reason), checked=False)
@@ -216,18 +217,32 @@ class Auditor:
     def _aggregate(
         self, settled: Settled, model: npt.NDArray[np.float64] | None
     ) -> Generator[Finding, None, npt.NDArray[np.float64] | None]:
-        """Looks at every copy, and returns the model after the round, or None if there is no copy to be had."""
-        after: npt.NDArray[np.float64] | None = None
-        for cid in dict.fromkeys([settled.entry["cid"], *settled.copies]):
+        """Looks at the copies, and returns the model after the round, or None if none is to be had. Whoever has
+        accepted may name one, so a bad copy says something of who named it; that all are bad, of the round. Raises
+        Difference then.
+        """
+        own, terms = settled.entry["cid"], self.project.terms
+        by = {cid: who for who, cid in settled.copies} | {own: settled.entry["aggregator"]}
+        values: npt.NDArray[np.int64] | None = None
+        bad: dict[bytes, Difference] = {}
+        unreadable: list[str] = []
+        for cid in copies_to_try(own, settled.copies):
             try:
                 values = self.contents.aggregate(settled, cid).values
-            except Unreadable as reason:
-                yield Finding("contents", str(reason), checked=False)
-                continue
-            yield Finding("contents", f"the aggregate of round {settled.round} opens its commitment")
-            if model is not None:
-                after = apply(model, self.project.terms.quantum, values, settled.total_weight)
-        return after
+            except Unreadable as error:
+                unreadable.append(str(error))
+            except Difference as error:
+                bad[cid] = error
+        if values is None and bad and not unreadable:
+            raise next(iter(bad.values()))
+        for cid, difference in bad.items():
+            yield Finding("contents", f"{difference}: the copy 0x{cid.hex()} that {by[cid]} named counts for nothing")
+        if values is None:
+            for reason in dict.fromkeys(unreadable):
+                yield Finding("contents", reason, checked=False)
+            return None
+        yield Finding("contents", f"the aggregate of round {settled.round} opens its commitment")
+        return None if model is None else apply(model, terms.quantum, values, settled.total_weight)
 
     def _payloads(self, is_aggregator: bool) -> Iterator[Finding]:
         counted = {(row.round, row.seat) for settled in self.books.settled for row in settled.rows}
