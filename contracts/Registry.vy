@@ -6,6 +6,11 @@
 @notice Anyone may create a project and publish a profile. A project's address commits to its owner and terms, so that approving
         it means agreeing to them, and so that it means the same after a reorganisation of the chain. The registry has no power
         over a project once it is made, and holds no money.
+
+        Code that is there now need not have been there when a project was made: within the transaction that creates it a
+        contract can be another, act, and vanish. So the registry says of what code all that its projects rely on was when it
+        was made itself, and in which block that was: there its own creation is to be found. Code without SELFDESTRUCT, once
+        there, stays. What a party has to check is in docs/security.md.
 """
 from interfaces import IEscrow
 
@@ -14,6 +19,8 @@ PROXY_HEAD: constant(Bytes[19]) = x"602d3d8160093d39f3363d3d373d3d3d363d73"
 PROXY_FOOT: constant(Bytes[15]) = x"5af43d82803e903d91602b57fd5bf3"
 
 IMPLEMENTATION: public(immutable(address))
+SINCE: public(immutable(uint256))      # block in which the registry was made
+CODE: public(immutable(bytes32))       # keccak of the code hashes of implementation, term limits and verifier, as of then
 
 
 struct Profile:
@@ -46,6 +53,14 @@ def __init__(implementation: address):
     """
     assert implementation.is_contract, "registry: no implementation"
     IMPLEMENTATION = implementation
+    SINCE = block.number
+    CODE = keccak256(
+        concat(
+            implementation.codehash,
+            self._named(implementation, method_id("TERM_LIMITS()")).codehash,
+            self._named(implementation, method_id("VERIFIER()")).codehash,
+        )
+    )
 
 
 @external
@@ -90,3 +105,20 @@ def address_of(owner: address, terms: IEscrow.Terms, nonce: uint256) -> address:
 @pure
 def _salt(owner: address, terms: IEscrow.Terms, nonce: uint256) -> bytes32:
     return keccak256(abi_encode(owner, terms, nonce))
+
+
+@internal
+@view
+def _named(implementation: address, selector: Bytes[4]) -> address:
+    """
+    @notice The address that an implementation answers with, or none.
+    @dev In the constructor alone, so nothing of it is in the code that is deployed.
+    """
+    success: bool = False
+    answer: Bytes[32] = b""
+    success, answer = raw_call(
+        implementation, selector, max_outsize=32, is_static_call=True, revert_on_failure=False
+    )
+    if not success or len(answer) != 32:
+        return empty(address)
+    return convert(convert(answer, uint256) & (2**160 - 1), address)

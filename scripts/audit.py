@@ -14,11 +14,13 @@ from rich.markup import escape
 
 from offchain import progress
 from offchain.errors import MeedError
-from offchain.market.audit.code import check_code
 from offchain.market.audit.finding import Difference
 from offchain.market.auditor import Auditor
 from offchain.market.chain import contract_at
+from offchain.market.errors import UntrustedCode
+from offchain.market.follow import find_creation
 from offchain.market.project import Project
+from offchain.market.trust import check_code, implementation_of
 from offchain.proving.kernels.build import is_compiled
 from offchain.proving.srs import Srs
 from offchain.storage.open import open_store
@@ -34,7 +36,8 @@ from offchain.storage.sealing import SealingKey
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A member's sealing key: opens what is sealed to it.",
 )
-@click.option("--since", type=click.IntRange(0), default=0, help="A block before the project's creation.")
+@click.option("--since", type=click.IntRange(0), default=0, help="A block before the project's creation.  [looked for]")
+@click.option("--registry", default="", help="The one that has to have made it.  [any of this package's]")
 @click.option("--depth", type=click.IntRange(0), default=None, help="Newest blocks to leave alone.  [the network's]")
 @click.option(
     "--ptau",
@@ -48,6 +51,7 @@ def cli(
     location: str,
     key_file: Path | None,
     since: int,
+    registry: str,
     depth: int | None,
     ptau: Path | None,
     strict: bool,
@@ -57,15 +61,18 @@ def cli(
     network = provider.network
     if ptau is None and not network.is_dev:
         raise click.UsageError(f"on {network.choice} give --ptau FILE: whoever made an SRS can forge proofs over it")
-    if not is_address(address):
-        raise click.UsageError(f"not an address: {address}")
+    for given in (address, registry or address):
+        if not is_address(given):
+            raise click.UsageError(f"not an address: {given}")
     unchecked = 0
     try:
         with progress.show(console):
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
-            audited = Project(contract_at(project.Escrow, to_checksum_address(address)), since)
-            size = int(check_code(audited, project).verifier.srs_size())
+            escrow = contract_at(project.Escrow, to_checksum_address(address))
+            implementation_of(provider, str(escrow.address))  # else its creation would be looked for in vain
+            audited = Project(escrow, since or find_creation(escrow))
+            size = check_code(audited, project, None, registry).srs_size
             auditor = Auditor(
                 audited,
                 project,
@@ -73,6 +80,7 @@ def cli(
                 Srs.insecure_cached(size) if ptau is None else Srs.from_ptau(ptau, size),
                 SealingKey.load(key_file) if key_file is not None else None,
                 network.required_confirmations if depth is None else depth,
+                registry,
             )
             for finding in auditor.run():
                 sign = "[green]checked  [/]" if finding.checked else "[yellow]unchecked[/]"
@@ -80,7 +88,7 @@ def cli(
                     f"{sign} [bold]{finding.subject:8}[/] {escape(finding.text)}", highlight=False, soft_wrap=True
                 )
                 unchecked += not finding.checked
-    except Difference as difference:
+    except (Difference, UntrustedCode) as difference:
         console.print(f"[red]DIFFERENT[/] {escape(str(difference))}", highlight=False, soft_wrap=True)
         raise click.exceptions.Exit(1) from difference
     except MeedError as error:

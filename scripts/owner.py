@@ -20,6 +20,8 @@ from offchain.market.programs.setup import depth_of, project_at, read_deployment
 from offchain.market.project import Phase
 from offchain.market.settings import OwnerSettings, load
 from offchain.market.terms import ProjectTerms
+from offchain.market.trust import Ceremony
+from offchain.proving.ptau import PtauFile
 
 
 @click.group()
@@ -76,9 +78,13 @@ def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
         address = settings.project or (known["address"] if known else "")
         if not address:
             raise SettingsError("project: give its --project, or the --state folder that it was created from")
-        project, _ = project_at(address, contracts, provider, depth_of(settings, provider))
+        srs = Ceremony(PtauFile(Path(settings.ptau)).tau_g2, settings.srs_size) if settings.ptau else None
+        depth = depth_of(settings, provider)
+        project, relied = project_at(address, contracts, provider, depth, srs, settings.registry)
         is_own = folder is not None and known is not None and known["address"] == project.address
         console.print(page(project, kept_fact(folder, "accuracy") if folder and is_own else None), crop=False)
+        over = "of the SRS of that ptau" if srs else "whose SRS its verifier is for can't be told without a ptau"
+        console.print(f"Made by the registry {relied.registry}, of this package's contracts, {over}.", soft_wrap=True)
 
 
 @cli.command("close", cls=ConnectedProviderCommand)

@@ -20,6 +20,6 @@ from offchain.market.settings import Settings
 def cli(provider: Any, address: str, stores: tuple[str, ...]) -> None:
     """Shows the project at this address: terms in words, money, windows, its task, the command to join."""
     with reporting() as console:
-        project, known_policy = project_at(address, contracts, provider, depth=0)
+        project, relied = project_at(address, contracts, provider, depth=0)
         store = open_shelf(Settings(store=stores)) if stores else None
-        console.print(prospectus(project, known_policy, store, stores), crop=False)
+        console.print(prospectus(project, relied.known_policy, store, stores), crop=False)

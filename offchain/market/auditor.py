@@ -6,7 +6,7 @@ has to be honest about the chain, so ask one that you trust.
 
 | subject | what has to hold |
 |---|---|
-| code | proxy, escrow, term limits and verifier are this package's; the verifier is for this machine's SRS |
+| code | a registry of this package made the project; what it relies on is this package's, for this machine's SRS |
 | history | every event is the move that the rules allow then, with the amounts that follow; none is missing |
 | round r | its proofs show the matrix of what was delivered, the policy says of that what was settled |
 | state | the contract agrees: each account, the pot, masks, rate, keys, public rows; the tokens are there |
@@ -20,22 +20,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.market.audit.books import Books, Settled, mask
-from offchain.market.audit.code import Contracts, check_code, check_srs
 from offchain.market.audit.contents import Contents, Unreadable
 from offchain.market.audit.finding import Difference, Finding, must, same
 from offchain.market.audit.history import read_history, read_settle_call
 from offchain.market.audit.rounds import IDENTITY, check_policy, check_proofs
 from offchain.market.chain import token_at
-from offchain.market.errors import MarketError
+from offchain.market.errors import MarketError, UntrustedCode
+from offchain.market.named import copies_to_try, grants_to_try
 from offchain.market.project import Point, Project
 from offchain.market.public_rows import first_row, initial_row, running_hash
 from offchain.market.terms import NO_ROW
+from offchain.market.trust import Relied, check_project
 from offchain.progress import stage
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import apply
@@ -50,7 +52,8 @@ class Auditor:
     """Audits one project.
 
     contracts: the Ape project, which knows the compiled contracts. key: a member's sealing key, if the auditor has one.
-    depth: how many of the newest blocks are left alone.
+    depth: how many of the newest blocks are left alone. registry: the one that must have made the project, if it is
+    known; else its own creation is looked up.
     """
 
     def __init__(
@@ -61,20 +64,29 @@ class Auditor:
         srs: Srs,
         key: SealingKey | None = None,
         depth: int = 0,
+        registry: str = "",
     ) -> None:
         self.project = project
         self.contracts = contracts
         self.srs = srs
         self.key = key
+        self.registry = registry
         self.contents = Contents(project, store, srs, key)
         self.head = int(project.escrow.provider.get_block("latest").number) - depth
-        self.books = Books(project.terms, project.submission_hash)
+
+    @cached_property
+    def books(self) -> Books:
+        """Nothing is asked of a project whose code wasn't looked at."""
+        return Books(self.project.terms, self.project.submission_hash)
 
     def run(self) -> Iterator[Finding]:
         """Each check as it is done. Raises Difference at the first one that fails."""
-        relied_on = check_code(self.project, self.contracts)
-        check_srs(relied_on, self.srs)
-        yield Finding("code", "proxy, escrow, term limits and verifier are this package's, for this SRS")
+        try:
+            relied_on = check_project(self.project, self.contracts, self.srs, self.registry, accept_unknown_policy=True)
+        except UntrustedCode as error:
+            raise Difference(str(error)) from error
+        yield Finding("code", f"the registry {relied_on.registry} made the project, and is this package's")
+        yield Finding("code", "implementation, term limits and verifier are this package's, for this SRS")
         policy = f"the policy {self.project.terms.policy}"
         if relied_on.known_policy:
             yield Finding("code", f"{policy} is this package's {self.project.terms.policy_terms.contract}")
@@ -118,7 +130,7 @@ class Auditor:
         yield Finding("history", f"{text}; {books.round} of {books.terms.rounds} rounds are over")
         yield Finding("history", f"in {books.paid_in} = out {books.paid_out} + inside {books.owed}, after each of them")
 
-    def _round(self, relied_on: Contracts, settled: Settled, public: list[Point]) -> Iterator[Finding]:
+    def _round(self, relied_on: Relied, settled: Settled, public: list[Point]) -> Iterator[Finding]:
         name = f"round {settled.round}"
         with _named(name):
             call = read_settle_call(self.project, settled.entry)
@@ -177,7 +189,7 @@ class Auditor:
             yield Finding("contents", str(reason), checked=False)
         is_aggregator = self._is_aggregator(description)
         try:
-            model = self.contents.model(self.books.grants)
+            model = self.contents.model(grants_to_try(self.books.grants, self.books.owner))
             yield Finding("contents", "the initial model is what the terms name")
         except Unreadable as reason:
             yield Finding("contents", str(reason), checked=False)
@@ -205,18 +217,32 @@ class Auditor:
     def _aggregate(
         self, settled: Settled, model: npt.NDArray[np.float64] | None
     ) -> Generator[Finding, None, npt.NDArray[np.float64] | None]:
-        """Looks at every copy, and returns the model after the round, or None if there is no copy to be had."""
-        after: npt.NDArray[np.float64] | None = None
-        for cid in dict.fromkeys([settled.entry["cid"], *settled.copies]):
+        """Looks at the copies, and returns the model after the round, or None if none is to be had. Whoever has
+        accepted may name one, so a bad copy says something of who named it; that all are bad, of the round. Raises
+        Difference then.
+        """
+        own, terms = settled.entry["cid"], self.project.terms
+        by = {cid: who for who, cid in settled.copies} | {own: settled.entry["aggregator"]}
+        values: npt.NDArray[np.int64] | None = None
+        bad: dict[bytes, Difference] = {}
+        unreadable: list[str] = []
+        for cid in copies_to_try(own, settled.copies):
             try:
                 values = self.contents.aggregate(settled, cid).values
-            except Unreadable as reason:
-                yield Finding("contents", str(reason), checked=False)
-                continue
-            yield Finding("contents", f"the aggregate of round {settled.round} opens its commitment")
-            if model is not None:
-                after = apply(model, self.project.terms.quantum, values, settled.total_weight)
-        return after
+            except Unreadable as error:
+                unreadable.append(str(error))
+            except Difference as error:
+                bad[cid] = error
+        if values is None and bad and not unreadable:
+            raise next(iter(bad.values()))
+        for cid, difference in bad.items():
+            yield Finding("contents", f"{difference}: the copy 0x{cid.hex()} that {by[cid]} named counts for nothing")
+        if values is None:
+            for reason in dict.fromkeys(unreadable):
+                yield Finding("contents", reason, checked=False)
+            return None
+        yield Finding("contents", f"the aggregate of round {settled.round} opens its commitment")
+        return None if model is None else apply(model, terms.quantum, values, settled.total_weight)
 
     def _payloads(self, is_aggregator: bool) -> Iterator[Finding]:
         counted = {(row.round, row.seat) for settled in self.books.settled for row in settled.rows}

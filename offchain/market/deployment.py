@@ -1,7 +1,8 @@
 """The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry.
 
 A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. So
-anybody can check that what is on chain is what this tree compiles to, with the immutables that belong there.
+anybody can check that what is on chain is what this tree compiles to, with the immutables that belong there, and that
+the registry's books began empty (`trust`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import vyper
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
 
-from offchain.market.chain import contract_at, deploy_contract
+from offchain.market.chain import deploy_contract
 from offchain.market.errors import UntrustedCode
-from offchain.market.trust import immutables
+from offchain.market.trust import Ceremony, check_registry, immutables
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 
@@ -49,6 +50,12 @@ CONTRACTS = {
     "implementation": "Escrow",
     "registry": "Registry",
 }
+# a contract's immutables that are addresses, and which of the record's they have to be
+RELIED_ON = (
+    ("registry", "IMPLEMENTATION", "implementation"),
+    ("implementation", "TERM_LIMITS", "term_limits"),
+    ("implementation", "VERIFIER", "verifier"),
+)
 
 
 def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
@@ -84,36 +91,36 @@ def record(deployment: Deployment, provider: Any, network: str, evm: str, srs: S
 def verify(kept: dict[str, Any], contracts: Any, provider: Any) -> Deployment:
     """The recorded deployment, if what is on chain is what this tree compiles to, over the recorded SRS.
 
-    Raises UntrustedCode that names the first thing that differs.
+    Raises UntrustedCode that names the first thing that differs, MarketError if the chain doesn't show how the registry
+    was made.
     """
     try:
-        addresses = {name: str(kept[name]) for name in CONTRACTS}
+        addresses = {name: str(to_checksum_address(kept[name])) for name in CONTRACTS}
         hashes, chain_id = dict(kept["code_hashes"]), int(kept["chain_id"])
-        srs = [int(coordinate, 16) for coordinate in kept["tau_g2"]], int(kept["srs_size"])
-    except (KeyError, TypeError, ValueError) as error:
+        x_imaginary, x_real, y_imaginary, y_real = (int(coordinate, 16) for coordinate in kept["tau_g2"])
+        srs = Ceremony((x_imaginary, x_real, y_imaginary, y_real), int(kept["srs_size"]))
+        srs.words()
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UntrustedCode(f"not the record of a deployment: {error}") from error
     if provider.chain_id != chain_id:
         raise UntrustedCode(f"the record is of chain {chain_id}, this is chain {provider.chain_id}")
-    for name, address in addresses.items():
-        if _code_hash(provider, address) != hashes.get(name):
-            raise UntrustedCode(f"the code at {address} isn't the {name}'s of the record")
-    there = {
-        name: immutables(provider, getattr(contracts, contract), addresses[name], None)
-        for name, contract in CONTRACTS.items()
-    }
-    expected = {
-        "implementation": [addresses["term_limits"], addresses["verifier"]],
-        "registry": [addresses["implementation"]],
-        "round_policy": [],
-        "consensus_policy": [],
-        "term_limits": [],
-    }
-    for name, values in expected.items():
-        if there[name] != values:
-            raise UntrustedCode(f"the {name} relies on other contracts than the record's")
-    verifier = contract_at(contracts.RoundVerifier, addresses["verifier"])
-    if (list(verifier.tau_g2()), verifier.srs_size()) != srs:
-        raise UntrustedCode("the verifier is for another SRS than the record's")
+    others = [name for name, address in addresses.items() if _code_hash(provider, address) != hashes.get(name)]
+    words = {}
+    for name, contract in CONTRACTS.items():
+        try:
+            words[name] = immutables(provider, getattr(contracts, contract), addresses[name])
+        except UntrustedCode:
+            if name in others:
+                raise UntrustedCode(f"the code at {addresses[name]} isn't the {name}'s of the record") from None
+            raise
+    for name, immutable, other in RELIED_ON:
+        if words[name][immutable][-20:] != bytes.fromhex(addresses[other][2:]):
+            raise UntrustedCode(
+                f"the {name} relies on other contracts than the record's: {immutable} isn't its {other}"
+            )
+    check_registry(provider, contracts, addresses["registry"], srs)
+    for name in others:  # after what names the immutable
+        raise UntrustedCode(f"the code at {addresses[name]} isn't the {name}'s of the record")
     return Deployment(**addresses)
 
 

@@ -53,15 +53,14 @@ def fetch_aggregate(
 ) -> Aggregate:
     """The aggregate of a settled round of the project, from the first of its copies that is to be had. Raises
     FalseAggregate if it does not open the commitment that the contract formed, and the errors of store, payload and
-    sealing; with several copies, the last one's.
+    sealing; with several copies, the last one's. What can't be used is remembered, and not fetched again.
     """
-    *others, last = [settlement.cid, *project.copies(settlement.round)]
-    for cid in others:
-        try:
-            return _fetch_aggregate(project, store, srs, settlement, key, cid)
-        except UNUSABLE:
-            continue
-    return _fetch_aggregate(project, store, srs, settlement, key, last)
+
+    def fetch(cid: bytes) -> Aggregate:
+        return _fetch_aggregate(project, store, srs, settlement, key, cid)
+
+    reader = b"" if key is None else key.public
+    return project.tries.first(project.copies_to_try(settlement), reader, fetch, *UNUSABLE)
 
 
 def _fetch_aggregate(
@@ -80,14 +79,8 @@ def _fetch_aggregate(
 
 
 def fetch_model_key(project: Project, store: Store, key: SealingKey) -> bytes:
-    """The key of the sealed initial model, from the newest grant that opens. Raises SealingError if none does."""
-    place = Place(project.chain_id, project.address, What.MODEL)
-    for cid in reversed(project.grants()):
-        try:
-            return open_grant(store.get(cid, grant_size()), key, place)
-        except (StoreError, SealingError):
-            continue
-    raise SealingError("the initial model's key was not granted to this member, or the grant is not to be had")
+    """A key that was granted to this member, from the first grant that opens. Raises SealingError if none does."""
+    return _with_a_grant(project, store, key, lambda granted: granted)
 
 
 def fetch_initial_model(project: Project, store: Store, key: SealingKey | None = None) -> npt.NDArray[np.float64]:
@@ -96,8 +89,24 @@ def fetch_initial_model(project: Project, store: Store, key: SealingKey | None =
     size = model_size(dimension)
     content = store.get(project.terms.model, sealed_model_size(size))
     if is_sealed_model(content[:8]):
-        content = open_model(content, fetch_model_key(project, store, _needed(key)), size)
+        sealed = content  # a grant may be of another key
+        content = _with_a_grant(project, store, _needed(key), lambda granted: open_model(sealed, granted, size))
     return model_from_bytes(content, dimension)
+
+
+def _with_a_grant(project: Project, store: Store, key: SealingKey, use: Callable[[bytes], bytes]) -> bytes:
+    """What can be made of the first grant that opens and is of use. What isn't is remembered, and not tried again."""
+    place = Place(project.chain_id, project.address, What.MODEL)
+
+    def fetch(cid: bytes) -> bytes:
+        return use(open_grant(store.get(cid, grant_size()), key, place))
+
+    try:
+        return project.tries.first(project.grants_to_try(), key.public, fetch, StoreError, SealingError)
+    except (StoreError, SealingError) as error:
+        raise SealingError(
+            "the initial model's key was not granted to this member, or the grant is not to be had"
+        ) from error
 
 
 def _needed(key: SealingKey | None) -> SealingKey:

@@ -16,6 +16,7 @@ from eth_utils import keccak
 from offchain.market.errors import MarketError
 from offchain.market.follow import Follower
 from offchain.market.money import Token, read_token
+from offchain.market.named import Tries, copies_to_try, grants_to_try
 from offchain.market.terms import ProjectTerms
 
 __all__ = ["Account", "Delivery", "Look", "Phase", "Point", "Project", "Settlement", "Status", "settlement_of"]
@@ -133,6 +134,7 @@ class Project:
         self.escrow = escrow
         self.since = since
         self.follower = Follower(escrow, since, depth)
+        self.tries = Tries()
 
     @property
     def address(self) -> str:
@@ -207,9 +209,15 @@ class Project:
         """Digests of the CIDs at which grants of the initial model's key were named, oldest first."""
         return [bytes(event.cid) for event in self._events("Released")]
 
-    def copies(self, round_: int) -> list[bytes]:
-        """Digests of the CIDs at which further copies of a settled round's aggregate were named."""
-        return [bytes(event.cid) for event in self._events("Republished") if event.round == round_]
+    def grants_to_try(self) -> list[bytes]:
+        """Of those, in the order in which a member tries them."""
+        named = ((str(event.by), bytes(event.cid)) for event in self._events("Released"))
+        return grants_to_try(named, str(self.escrow.owner()))
+
+    def copies_to_try(self, settlement: Settlement) -> list[bytes]:
+        """Digests of the CIDs of a settled round's aggregate, in the order in which a member tries them."""
+        events = (event for event in self._events("Republished") if event.round == settlement.round)
+        return copies_to_try(settlement.cid, ((str(event.aggregator), bytes(event.cid)) for event in events))
 
     def has_submitted(self, round_: int, trainer: str, digest: bytes) -> bool:
         """Whether a trainer has submitted this hash in a round."""

@@ -27,7 +27,6 @@ from offchain.scoring.policy import PolicyError
 from offchain.storage.payload import MAX_TASK, task_from_bytes
 from offchain.storage.store import Store
 from offchain.training.schema import Schema
-from offchain.training.vector import dimension
 
 __all__ = ["listing", "plain", "prospectus"]
 
@@ -145,7 +144,7 @@ def _task(project: Project, store: Store | None) -> tuple[list[RenderableType], 
     try:
         description = task_from_bytes(store.get(project.terms.task, MAX_TASK))
         task = task_of(description)
-        size = dimension(task.build(0))
+        size = task.layout.dimension
     except MeedError as error:
         return [Text(f"\nThe task can't be read, and so nobody could train it here: {plain(str(error), 400)}")], ""
     rows: list[tuple[str, str | Text]] = [("name", plain(task.name))]

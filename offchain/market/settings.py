@@ -45,6 +45,7 @@ class Settings:
     max_fee_gwei: float = 0.0  # per gas, never exceeded; 0: no limit
     ptau: str = ""
     srs_size: int = 1 << 17  # powers of tau of the verifier, as it was deployed
+    registry: str = ""  # that has to have made the project; else any of this package's will do
     accept_unknown_policy: bool = False
     least_window: int = -1  # shortest phase that is joined; -1: 3,600, or any on a development chain
 

@@ -16,7 +16,7 @@ from offchain.proving.commitment import Point
 from offchain.proving.kernels.field import P
 from offchain.proving.pairing import G2Point
 from offchain.proving.parameters import TAIL
-from offchain.proving.transcript import Transcript, dimension_is_sound
+from offchain.proving.transcript import Transcript, dimension_is_sound, transcript_key
 
 __all__ = [
     "MASK_LENGTH",
@@ -27,6 +27,7 @@ __all__ = [
     "range_challenges",
     "range_hint",
     "range_is_sound",
+    "range_key",
 ]
 
 _DOMAIN = keccak(b"meed/range-proof/1")
@@ -90,11 +91,16 @@ def range_is_sound(rows: int, dimension: int, bits: int, srs_size: int) -> bool:
     return dimension_is_sound(rows, dimension, srs_size) and 2 <= bits <= 16 and (1 << bits) + TAIL <= srs_size
 
 
+def range_key(tau_g2: G2Point) -> bytes:
+    """The verifier's immutable RANGE_KEY."""
+    return transcript_key(_DOMAIN, tau_g2)
+
+
 class RangeTranscript(Transcript):
     """One method a round, in this order."""
 
     def __init__(self, tau_g2: G2Point) -> None:
-        super().__init__(_DOMAIN, tau_g2)
+        super().__init__(range_key(tau_g2))
 
     def bind_statement(self, statement: RangeStatement, multiplicities: Point) -> int:
         """chi, which the entries are added to."""

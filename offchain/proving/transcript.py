@@ -27,7 +27,9 @@ __all__ = [
     "Transcript",
     "challenges",
     "dimension_is_sound",
+    "gram_key",
     "hint",
+    "transcript_key",
 ]
 
 _DOMAIN = keccak(b"meed/gram-proof/1")
@@ -88,11 +90,21 @@ def dimension_is_sound(rows: int, dimension: int, srs_size: int) -> bool:
     return 1 <= rows <= MAX_ROWS and rows + 2 * TAIL <= dimension <= srs_size - 2 * TAIL
 
 
-class Transcript:
-    """The state, from a proof system's domain and the SRS on."""
+def transcript_key(domain: bytes, tau_g2: G2Point) -> bytes:
+    """What a proof system's transcripts start with, 32 bytes: it binds a proof to the system and to its SRS."""
+    return keccak(encode(["bytes32", "uint256", "uint256[4]"], [domain, TAIL, tau_g2]))
 
-    def __init__(self, domain: bytes, tau_g2: G2Point) -> None:
-        self._state = keccak(encode(["bytes32", "uint256", "uint256[4]"], [domain, TAIL, tau_g2]))
+
+def gram_key(tau_g2: G2Point) -> bytes:
+    """The verifier's immutable GRAM_KEY."""
+    return transcript_key(_DOMAIN, tau_g2)
+
+
+class Transcript:
+    """The state, from a key on."""
+
+    def __init__(self, key: bytes) -> None:
+        self._state = key
 
     def _bind(self, types: list[str], values: Sequence[Any]) -> int:
         """Moves on to the next state, and returns it as a scalar."""
@@ -108,7 +120,7 @@ class GramTranscript(Transcript):
     """One method a round, in this order."""
 
     def __init__(self, tau_g2: G2Point) -> None:
-        super().__init__(_DOMAIN, tau_g2)
+        super().__init__(gram_key(tau_g2))
 
     def bind_statement(self, statement: GramStatement) -> None:
         self._bind(

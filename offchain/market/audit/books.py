@@ -48,7 +48,7 @@ class Settled:
     rate: int
     delivered: tuple[Delivered, ...] = ()  # all, in the order in which they were
     excluded: tuple[Delivered, ...] = ()
-    copies: list[bytes] = field(default_factory=list, compare=False)  # CIDs that were named later
+    copies: list[tuple[str, bytes]] = field(default_factory=list, compare=False)  # who named which CID later
 
     @property
     def round(self) -> int:
@@ -107,7 +107,7 @@ class Books:
         self.rate = terms.rate
         self.settled: list[Settled] = []
         self.deliveries: list[Delivered] = []
-        self.grants: list[bytes] = []  # CIDs of grants of the initial model's key
+        self.grants: list[tuple[str, bytes]] = []  # who named which CID of a grant of the initial model's key
         self._d1 = self._d2 = self._d3 = 0
         self._next: tuple[str, ...] = ()  # what has to follow in the same transaction
         self._missed = 0  # seats that the event Missed, which comes next, has to name
@@ -441,11 +441,11 @@ class Books:
         must(e["aggregator"] in self.accepted, f"{e['aggregator']} may not republish")
         settled = [settled for settled in self.settled if settled.round == e["round"]]
         must(settled, "the round was not settled")
-        settled[0].copies.append(e["cid"])
+        settled[0].copies.append((e["aggregator"], e["cid"]))
 
     def _take_released(self, e: Entry) -> None:
         must(e["by"] == self.owner or e["by"] in self.accepted, f"{e['by']} may not release")
-        self.grants.append(e["cid"])
+        self.grants.append((e["by"], e["cid"]))
 
     # --- rules that several moves share
 

@@ -73,13 +73,15 @@ class Contents:
             raise Difference(str(error)) from error
 
     def model(self, grants: list[bytes]) -> npt.NDArray[np.float64]:
-        """The initial model, float64[d]. Raises Difference, Unreadable."""
+        """The initial model, float64[d]. grants: CIDs in the order in which to try them. Raises Difference,
+        Unreadable.
+        """
         dimension = self.project.terms.dimension
         size = model_size(dimension)
         data = self._get("the initial model", self.project.terms.model, sealed_model_size(size))
         try:
             if is_sealed_model(data[:8]):
-                data = open_model(data, self._model_key(grants), size)
+                data = self._opened(data, grants, size)
             return model_from_bytes(data, dimension)
         except (PayloadError, SealingError, TooLarge) as error:
             raise Difference(f"the initial model: {error}") from error
@@ -131,12 +133,14 @@ class Contents:
             raise Unreadable(f"{what} is sealed to the members")
         return self.key
 
-    def _model_key(self, grants: list[bytes]) -> bytes:
+    def _opened(self, sealed: bytes, grants: list[bytes], size: int) -> bytes:
+        """The initial model's content. Who may name a grant may name nonsense: that is of no use, and no difference."""
         key = self._needed("the initial model")
         place = Place(self.project.chain_id, self.project.address, What.MODEL)
-        for cid in reversed(grants):
+        for cid in grants:
             try:
-                return open_grant(self._get("a grant of the initial model", cid, grant_size()), key, place)
-            except (SealingError, Unreadable):
+                granted = open_grant(self._get("a grant of the initial model", cid, grant_size()), key, place)
+                return open_model(sealed, granted, size)
+            except (SealingError, Unreadable, Difference):
                 continue
         raise Unreadable("the initial model is sealed, and no grant is for this key")

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from offchain.market.audit.books import Settled
-from offchain.market.audit.code import Contracts
 from offchain.market.audit.finding import Difference, must, same
 from offchain.market.audit.history import SettleCall
 from offchain.market.project import Point, Project
+from offchain.market.trust import Relied
 from offchain.proving.commitment import combine
 from offchain.proving.errors import Rejected
 from offchain.proving.range_transcript import RangeStatement
@@ -57,16 +57,16 @@ def _proved(settled: Settled, call: SettleCall) -> tuple[Point, ...]:
     return *(row.commitment for row in settled.rows), *call.commitments[len(settled.delivered) :]
 
 
-def check_policy(project: Project, contracts: Contracts, settled: Settled, call: SettleCall) -> None:
+def check_policy(project: Project, relied_on: Relied, settled: Settled, call: SettleCall) -> None:
     """Raises Difference unless the policy says of the proven matrix what was settled, and the aggregate's commitment is
     that of its weights.
     """
     entry, rows = settled.entry, len(settled.rows)
-    if contracts.known_policy:
+    if relied_on.known_policy:
         must(not entry["policy_failed"], "the policy is said to have failed, and it doesn't")
         outcome = _replayed(project, settled, call)
     else:
-        outcome, failed = _asked(project, contracts.verifier, settled, call)
+        outcome, failed = _asked(project, relied_on.verifier, settled, call)
         same("whether the policy failed", entry["policy_failed"], failed)
     same("who is kept", [bool(entry["kept"] >> row & 1) for row in range(rows)], outcome.kept)
     same("the weights", entry["weights"], outcome.weights)

@@ -19,7 +19,7 @@ from offchain.market.programs.setup import least_window
 from offchain.market.programs.steps import AggregatorView, Step, next_aggregator_step
 from offchain.market.project import Look, Settlement
 from offchain.market.settings import AggregatorSettings
-from offchain.market.trust import check_code, check_policy, check_windows
+from offchain.market.trust import check_project, check_windows
 from offchain.storage.members import sealed_to_members_size
 from offchain.storage.payload import MAX_TASK, aggregate_size, payload_size, task_from_bytes
 from offchain.storage.sealing import sealed_size
@@ -86,8 +86,8 @@ class AggregatorProgram(Program):
 
     def accept(self, look: Look) -> None:
         """Checks the project, and agrees. Raises what a check finds."""
-        check_code(self.project, self.around.contracts, self.around.srs)
-        check_policy(self.project, self.around.contracts)  # unknown rules can't be foreseen, so they are never accepted
+        # unknown rules can't be foreseen, so they are never accepted
+        check_project(self.project, self.around.contracts, self.around.srs, self.settings.registry)
         check_windows(self.project, least_window(self.settings, self.around.sender.provider))
         if not self.serve_beginning():
             raise MarketError("the project's task or its model is not to be had")

@@ -15,6 +15,7 @@ from typing import Any
 
 from offchain.errors import MeedError
 from offchain.market.chain import contract_at
+from offchain.market.errors import SettingsError
 from offchain.market.model import samples_from_bytes, samples_to_bytes, task_of
 from offchain.market.money import Token, read_token
 from offchain.market.programs.base import Program, Surroundings, kept_key
@@ -25,6 +26,7 @@ from offchain.market.public_rows import first_row, initial_row
 from offchain.market.settings import OwnerSettings
 from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
+from offchain.market.trust import check_policy_of
 from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_from_bytes, task_to_bytes
@@ -143,18 +145,25 @@ def create(
 
     deployment: addresses of `registry`, `round_policy`, `consensus_policy`. agree: is shown the terms before the first
     transaction, and may raise. choice: if a transaction was signed for other terms than the settings make, "kept" goes
-    on with those, "new" makes them anew unless a project exists. Raises SettingsError, and what the contracts say.
+    on with those, "new" makes them anew unless a project exists. Raises SettingsError, UntrustedCode if the registry or
+    the policy isn't this package's, and what the contracts say.
     """
     journal, contracts, provider = around.journal, around.contracts, around.sender.provider
     now = sources(settings, deployment)
     if (project := created(around, depth)) is not None:
         warn((journal.fact("made") or {"sources": now})["sources"], now)
         return project
+    is_named = bool(settings.registry)
+    if is_named and settings.registry.lower() != deployment["registry"].lower():
+        raise SettingsError(f"registry: {settings.registry} isn't that of the deployment, {deployment['registry']}")
     around.sender.resume()  # what an earlier call has signed has its outcome after this
-    plan = kept_plan(around, now, choice)
+    plan = kept_plan(around, now, is_named, choice)
     if plan is None:
-        plan = Plan(_terms(settings, around, deployment), now)
-        check_limits(plan.terms, plan.owner(around))
+        plan = Plan(_terms(settings, around, deployment), now, is_named)
+        owner = plan.owner(around)
+        _ = owner.relied  # before anything is made for it
+        check_policy_of(plan.terms, provider, contracts, settings.accept_unknown_policy)
+        check_limits(plan.terms, owner)
         agree(plan.terms, read_token(plan.terms.token, provider))
         keep_plan(journal, plan)
     around.store.put(journal.read("model") or b"")

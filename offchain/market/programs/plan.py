@@ -38,10 +38,14 @@ TINY = 10_000  # a reward below this part of a token shows as 0.0000
 
 @dataclass(frozen=True)
 class Plan:
-    """Terms of a project that is to be created, and what they were made of: settings, and the registry's address."""
+    """Terms of a project that is to be created, and what they were made of: settings, and the registry's address.
+
+    is_named: the user says that this registry is to be trusted (`trust`).
+    """
 
     terms: ProjectTerms
     sources: dict[str, Any]
+    is_named: bool = False
 
     @property
     def nonce(self) -> int:
@@ -50,7 +54,8 @@ class Plan:
     def owner(self, around: Surroundings) -> Owner:
         """Who creates it."""
         registry = contract_at(around.contracts.Registry, self.sources["registry"])
-        return Owner(around.account, around.contracts, registry, around.store, around.sender.transact)
+        transact = around.sender.transact
+        return Owner(around.account, around.contracts, registry, around.store, transact, around.srs, self.is_named)
 
 
 def sources(settings: OwnerSettings, deployment: dict[str, str]) -> dict[str, Any]:
@@ -67,7 +72,9 @@ def keep_plan(journal: Journal, plan: Plan) -> None:
     journal.set_fact("terms", {k: {"hex": v.hex()} if isinstance(v, bytes) else v for k, v in struct.items()})
 
 
-def kept_plan(around: Surroundings, now: dict[str, Any], choice: str | None = None) -> Plan | None:
+def kept_plan(
+    around: Surroundings, now: dict[str, Any], is_named: bool = False, choice: str | None = None
+) -> Plan | None:
     """What was kept, if a transaction was signed since. now: what the settings would make terms of. choice: "kept" or
     "new", if that differs and no project was created. Raises SettingsError if there is no choice then.
     """
@@ -76,7 +83,7 @@ def kept_plan(around: Surroundings, now: dict[str, Any], choice: str | None = No
     if kept is None or journal.attempts() <= made["attempts"]:
         return None
     values: dict[str, Any] = {k: bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for k, v in kept.items()}
-    plan = Plan(ProjectTerms(**values), made["sources"])
+    plan = Plan(ProjectTerms(**values), made["sources"], is_named)
     changed = differences(plan.sources, now)
     address = plan.owner(around).address_of(plan.terms, plan.nonce)
     if changed and not bytes(around.sender.provider.get_code(address)):

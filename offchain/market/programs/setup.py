@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from offchain.market.addresses import checked_address
-from offchain.market.audit.code import check_code, check_srs
 from offchain.market.chain import contract_at
 from offchain.market.errors import SettingsError
 from offchain.market.follow import find_creation
@@ -18,7 +17,7 @@ from offchain.market.project import Project
 from offchain.market.sender import Sender
 from offchain.market.settings import Settings
 from offchain.market.shelf import Shelf
-from offchain.market.trust import immutables
+from offchain.market.trust import Powers, Relied, check_project, check_registry, implementation_of
 from offchain.proving.srs import Srs
 from offchain.storage.open import open_store
 from offchain.storage.store import Store
@@ -90,21 +89,22 @@ def find_project(settings: Settings, around: Surroundings) -> Project:
     return Project(escrow, since, around.sender.depth)
 
 
-def project_at(address: str, contracts: Any, provider: Any, depth: int, srs: Srs | None = None) -> tuple[Project, bool]:
-    """A project to look at, without a state folder, and whether its policy's code is this package's. Raises
-    SettingsError, and Difference if its own code isn't, or its verifier is for another SRS.
+def project_at(
+    address: str, contracts: Any, provider: Any, depth: int, srs: Powers | None = None, registry: str = ""
+) -> tuple[Project, Relied]:
+    """A project to look at, without a state folder, and what it relies on. Raises SettingsError, and as
+    `trust.check_project`; an unknown policy is told, not refused.
     """
     escrow = contract_at(contracts.Escrow, _with_code(address, "project", provider))
-    checked = check_code(Project(escrow), contracts)
-    if srs is not None:
-        check_srs(checked, srs)
-    return Project(escrow, find_creation(escrow), depth), checked.known_policy
+    implementation_of(provider, str(escrow.address))  # else its creation would be looked for in vain
+    project = Project(escrow, find_creation(escrow), depth)
+    return project, check_project(project, contracts, srs, registry, accept_unknown_policy=True)
 
 
 def registry_at(address: str | None, deployment: Path, contracts: Any, provider: Any) -> Any:
     """A registry, by its address or as a deployment's record has it. Raises SettingsError, UntrustedCode."""
     address = _with_code(address or read_deployment(deployment)["registry"], "registry", provider)
-    immutables(provider, contracts.Registry, address, 1)
+    check_registry(provider, contracts, address, None, is_named=True)
     return contract_at(contracts.Registry, address)
 
 

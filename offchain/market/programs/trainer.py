@@ -20,7 +20,7 @@ from offchain.market.programs.steps import Step, TrainerView, next_trainer_step
 from offchain.market.project import Look
 from offchain.market.settings import TrainerSettings
 from offchain.market.trainer import Prepared, Schedule, Trainer
-from offchain.market.trust import check_code, check_keys, check_policy, check_windows
+from offchain.market.trust import check_keys, check_project, check_windows
 from offchain.storage.payload import MAX_TASK, task_from_bytes
 from offchain.storage.unixfs import cid_of
 from offchain.training.privacy import Privacy
@@ -91,8 +91,7 @@ class TrainerProgram(Program):
     def enrol(self, look: Look) -> None:
         """Checks the project, and takes a seat. Raises what a check finds."""
         settings, around = self.settings, self.around
-        check_code(self.project, around.contracts, around.srs)
-        check_policy(self.project, around.contracts, settings.accept_unknown_policy)
+        check_project(self.project, around.contracts, around.srs, settings.registry, settings.accept_unknown_policy)
         check_keys(self.project)
         check_windows(self.project, least_window(settings, self.around.sender.provider))
         trainer = self.trainer  # the task and the data are there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from offchain.market import auditor as auditor_module
-from offchain.market.audit import code as code_module
+from offchain.market import trust
 from offchain.market.audit import history as history_module
 from offchain.market.audit.books import Books
 from offchain.market.audit.finding import Difference, Finding
@@ -23,6 +24,7 @@ from offchain.proving.commitment import random_tail
 from offchain.proving.kernels.field import P
 from offchain.proving.srs import Srs
 from offchain.storage.embedded import EmbeddedStore
+from offchain.storage.errors import NotFound
 from offchain.storage.members import Place, What, seal_to_members
 from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes
 from offchain.storage.sealing import SealingKey
@@ -70,6 +72,15 @@ class Lying(Store):
 
     def unpin(self, content: Any) -> None:
         pass
+
+
+class Absent(Lying):
+    """Doesn't have one block."""
+
+    def _read(self, digest: bytes, max_size: int) -> bytes:
+        if digest == self.digest:
+            raise NotFound("gone")
+        return self.honest._read(digest, max_size)
 
 
 @pytest.fixture
@@ -142,7 +153,7 @@ def test_audit__empty_store__says_what_could_not_be_checked(play: Play, tmp_path
 
 def test_audit__unknown_policy__is_asked_on_chain(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     settle_round(play)
-    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    monkeypatch.setattr(trust, "check_policy", lambda *arguments: False)
     (text,) = unchecked(audit(play))
     assert text.endswith("is none of this package's: it is asked, not replayed")
 
@@ -157,7 +168,7 @@ def test_audit__unknown_policy_and_deliveries_in_another_order__is_asked_about_t
     for trainer in play.trainers[:-1]:
         trainer.publish()
     assert play.aggregator.settle().excluded == [SEATS - 1]
-    monkeypatch.setattr(code_module, "_knows_policy", lambda *arguments: False)
+    monkeypatch.setattr(trust, "check_policy", lambda *arguments: False)
     assert any(text.endswith("it is asked, not replayed") for text in unchecked(audit(play)))
 
 
@@ -191,14 +202,71 @@ def test_audit__aggregate_of_other_numbers__names_the_round(play: Play, monkeypa
         audit(play)
 
 
+def false_aggregate(play: Play) -> bytes:
+    """The digest of one on the store that isn't the round's."""
+    other = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
+    return play.stage.store.put(aggregate_to_bytes(other)).digest
+
+
+@pytest.mark.parametrize("garbage", ["another aggregate", "nonsense", "too long", "sealed", "nothing"])
 @pytest.mark.usefixtures("proofs_hold")
-def test_audit__republished_aggregate_of_other_numbers__names_the_round(play: Play) -> None:
+def test_audit__republished_garbage__names_the_copy_and_goes_on_with_a_good_one(play: Play, garbage: str) -> None:
     settle_round(play)
-    false = Aggregate(np.ones(play.project.terms.dimension, np.int64), tuple(random_tail()))
-    cid = play.stage.store.put(aggregate_to_bytes(false)).digest
-    play.project.escrow.republish(0, cid, sender=play.aggregator.account)
-    with pytest.raises(Difference, match="the aggregate of round 0 does not open"):
+    store, aggregator = play.stage.store, play.aggregator
+    without = audit(play)
+    contents = {"nonsense": bytes(1_000), "too long": bytes(1 << 20), "sealed": b"\xff" * 1_000}
+    cid = b"\x07" * 32
+    if garbage == "another aggregate":
+        cid = false_aggregate(play)
+    elif garbage in contents:
+        cid = store.put(contents[garbage]).digest
+    play.project.escrow.republish(0, cid, sender=aggregator.account)
+    findings = audit(play)
+    news = [finding for finding in findings if finding.text not in {f.text for f in without}]
+    told = [finding.text for finding in news if "counts for nothing" in finding.text]
+    if garbage in ("sealed", "nothing"):  # for all that an auditor without a key can tell, good
+        assert told == []
+    else:
+        (text,) = told
+        assert text.endswith(f"the copy 0x{cid.hex()} that {aggregator.account.address} named counts for nothing")
+    assert unchecked(findings) == []
+    models = [[f.text for f in run if "the model after" in f.text] for run in (without, findings)]
+    assert models[0] == models[1] != []
+
+
+@pytest.mark.usefixtures("proofs_hold")
+def test_audit__false_aggregate_and_a_good_republished_copy__goes_on_with_that(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.to_settling()
+    put, false = play.stage.store.put, false_aggregate(play)
+    good: list[bytes] = []
+    monkeypatch.setattr(
+        play.aggregator,
+        "_put",
+        lambda round_, content: good.append(put(aggregate_to_bytes(content)).digest) or false,
+    )
+    play.aggregator.settle()
+    republish = play.project.escrow.republish
+    with pytest.raises(Difference, match="the aggregate of round 0 does not open the commitment"):
         audit(play)
+    for cid in (false_aggregate(play), good[0]):  # the newest of an aggregator's counts
+        republish(0, cid, sender=play.aggregator.account)
+    findings = audit(play)
+    assert unchecked(findings) == []
+    (told,) = [finding.text for finding in findings if "counts for nothing" in finding.text]
+    assert f"0x{false.hex()}" in told
+
+
+@pytest.mark.usefixtures("proofs_hold")
+def test_audit__republished_garbage_and_the_good_copy_not_to_be_had__is_no_difference(play: Play) -> None:
+    """Who can't see the good copy can't say that there is none."""
+    settle_round(play)
+    play.project.escrow.republish(0, false_aggregate(play), sender=play.aggregator.account)
+    (settlement,) = play.project.settlements()
+    store = play.stage.store
+    absent = Absent(store, settlement.cid)
+    assert [text for text in unchecked(audit(play, absent)) if "aggregate of round 0 is not to be had" in text]
 
 
 @pytest.mark.usefixtures("proofs_hold")
@@ -248,24 +316,32 @@ def test_audit__key_of_a_stranger__refuses(play: Play) -> None:
         audit(play, key=SealingKey.generate())
 
 
-# --- code
+# --- code: the attacks are in test_trust.py
+
+
+def replace_project(play: Play, other: Project) -> Play:
+    aside = copy(play)
+    aside.project = other
+    return aside
 
 
 def test_audit__no_project__says_so(play: Play) -> None:
     nowhere = Project(play.stage.contracts.Escrow.at(play.stage.deployment.implementation))
     with pytest.raises(Difference, match="is no project: its code isn't a registry's proxy"):
-        code_module.check_code(nowhere, play.stage.contracts)
+        audit(replace_project(play, nowhere))
 
 
 def test_audit__other_verifier__names_its_code(play: Play, create_project: Callable[..., Any]) -> None:
     driver = create_project()  # over a verifier that accepts what it is told to
-    with pytest.raises(Difference, match=r"the code of RoundVerifier at .* is not this package's"):
-        code_module.check_code(Project(driver.escrow), play.stage.contracts)
+    with pytest.raises(
+        Difference, match=r"the code at .*, the escrow's VERIFIER, isn't RoundVerifier's of this package"
+    ):
+        audit(replace_project(play, Project(driver.escrow)))
 
 
 def test_audit__another_srs__says_so(play: Play) -> None:
     other = Srs(play.stage.srs.g1, Srs.insecure(64).tau_g2)
-    with pytest.raises(Difference, match=r"the verifier's \[tau\]_2 is"):
+    with pytest.raises(Difference, match=r"has TAU_G2\[0\] .*: it is for another SRS"):
         audit(play, srs=other)
 
 

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from offchain.market.errors import FalseAggregate
-from offchain.market.member import ModelCopy
-from offchain.storage.errors import NotFound
-from offchain.storage.payload import Aggregate, aggregate_from_bytes, aggregate_size, aggregate_to_bytes
+from offchain.market.member import ModelCopy, fetch_initial_model
+from offchain.market.named import Tries, grants_to_try
+from offchain.market.project import Project
+from offchain.storage.embedded import EmbeddedStore
+from offchain.storage.errors import NotFound, SealingError
+from offchain.storage.members import Place, What, grant, seal_model
+from offchain.storage.payload import (
+    Aggregate,
+    aggregate_from_bytes,
+    aggregate_size,
+    aggregate_to_bytes,
+    model_to_bytes,
+)
+from offchain.storage.sealing import SealingKey
 from tests.offchain.market.play import Play
+
+MODEL = np.linspace(-1.0, 1.0, 40)
 
 
 def published(play: Play) -> Aggregate:
@@ -85,3 +101,66 @@ def test_follow__aggregate_not_to_be_had__model_stays(play: Play, monkeypatch: p
     with pytest.raises(NotFound):
         copy.follow()
     assert copy.rounds == 0
+
+
+# --- a sealed initial model, and grants of its key
+
+
+class Granting:
+    """What `fetch_initial_model` reads of a project whose model is sealed."""
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self.store = store
+        self.member = SealingKey.generate()
+        content, self.key = seal_model(model_to_bytes(MODEL))
+        self.named: list[tuple[str, bytes]] = []
+        self.address, self.chain_id = "0x" + "11" * 20, 31_337
+        self.terms = SimpleNamespace(dimension=len(MODEL), model=store.put(content).digest)
+        self.tries = Tries()
+
+    def grants_to_try(self) -> list[bytes]:
+        return grants_to_try(self.named, "owner")
+
+    def grant(self, who: str, key: bytes, *recipients: bytes) -> None:
+        place = Place(self.chain_id, self.address, What.MODEL)
+        self.named.append((who, self.store.put(grant(key, list(recipients), place)).digest))
+
+    def fetch(self) -> npt.NDArray[np.float64]:
+        return fetch_initial_model(cast(Project, self), self.store, self.member)
+
+
+@pytest.fixture
+def granting(tmp_path: Path) -> Granting:
+    return Granting(EmbeddedStore(tmp_path))
+
+
+def test_fetch_initial_model__granted_after_five_hundred_that_are_not_there__is_had_at_once(
+    granting: Granting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granting.named += [("aggregator", number.to_bytes(32, "big")) for number in range(500)]
+    granting.grant("owner", granting.key, granting.member.public)
+    asked: list[bytes] = []
+    get = granting.store.get
+    monkeypatch.setattr(granting.store, "get", lambda cid, size: asked.append(cid) or get(cid, size))
+    assert np.array_equal(granting.fetch(), MODEL)
+    assert asked == [granting.terms.model, granting.named[-1][1]]
+
+
+@pytest.mark.parametrize("first", ["owner", "aggregator"])
+def test_fetch_initial_model__false_key_granted__the_right_one_is_found(granting: Granting, first: str) -> None:
+    """It opens, and is the key of nothing."""
+    other = "aggregator" if first == "owner" else "owner"
+    granting.grant(first, bytes(32), granting.member.public)
+    with pytest.raises(SealingError, match="was not granted to this member"):
+        granting.fetch()
+    granting.grant(other, granting.key, granting.member.public)
+    assert np.array_equal(granting.fetch(), MODEL)
+
+
+def test_fetch_initial_model__granted_to_those_before__each_finds_its_own(granting: Granting) -> None:
+    later = SealingKey.generate()
+    granting.grant("owner", granting.key, granting.member.public)
+    granting.grant("owner", granting.key, later.public)
+    assert np.array_equal(granting.fetch(), MODEL)
+    granting.member = later
+    assert np.array_equal(granting.fetch(), MODEL)

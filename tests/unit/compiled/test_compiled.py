@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 from offchain.bench.snapshot import CONTRACTS
 from offchain.market.audit.history import SettleCall
 from offchain.market.terms import ProjectTerms
+from offchain.market.trust import IMMUTABLES
 from offchain.proving.encoding import PROOF_TYPE, Proof
 from offchain.proving.range_transcript import RangeProof
 from offchain.proving.transcript import GramProof
@@ -24,11 +26,13 @@ TREE = Path(__file__).resolve().parents[3]
 STRUCTS = {"Terms": ProjectTerms, "GramProof": GramProof, "RangeProof": RangeProof}
 
 
+@cache
 def compiled(name: str) -> dict[str, Any]:
     """By the compiler alone, with no setting but those of the source."""
     bundle = FilesystemInputBundle([TREE])
     source = bundle.load_file(Path("contracts") / f"{name}.vy")
-    return dict(compile_from_file_input(source, bundle, output_formats=["abi", "bytecode", "bytecode_runtime"]))
+    formats = ["abi", "bytecode", "bytecode_runtime", "layout", "asm"]
+    return dict(compile_from_file_input(source, bundle, output_formats=formats))
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -73,6 +77,26 @@ def test_escrow__selector_of_judge__is_the_verifiers(project: Any) -> None:
     source = (TREE / "contracts" / "Escrow.vy").read_text()
     (selector,) = re.findall(r"^JUDGE: constant\(bytes4\) = 0x([0-9a-f]{8})$", source, re.MULTILINE)
     assert keccak(text=judge.selector)[:4].hex() == selector
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_immutables__that_are_checked__are_those_that_the_compiler_lays_out(name: str) -> None:
+    told = compiled(name)["layout"].get("code_layout", {})
+    words = [(place["offset"] + 32 * k, label) for label, place in told.items() for k in range(place["length"] // 32)]
+    checked = [label.split("[")[0] for label in IMMUTABLES[name]]
+    assert sorted(words) == [(32 * k, label) for k, label in enumerate(checked)]
+
+
+@pytest.mark.parametrize("name", ["TermLimits", "RoundVerifier", "RoundPolicy", "ConsensusPolicy"])
+def test_contract__checked_by_its_code_alone__has_no_storage(name: str) -> None:
+    output = compiled(name)
+    assert output["layout"].get("storage_layout", {}) == {}
+    assert not {"SLOAD", "SSTORE"} & set(output["asm"].split())
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_contract__once_there__stays_what_it_is(name: str) -> None:
+    assert not {"SELFDESTRUCT", "DELEGATECALL", "CALLCODE"} & set(compiled(name)["asm"].split())
 
 
 def _arguments(abi: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
