@@ -26,7 +26,7 @@ from typing import IO, Any
 from offchain.market.errors import JournalError
 from offchain.storage.files import written_whole
 
-__all__ = ["Attempt", "Journal"]
+__all__ = ["Attempt", "Journal", "Memory"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -147,6 +147,29 @@ class Journal:
     def end_attempts(self, nonce: int) -> None:
         """The outcome is known. Their signed bytes are of no more use."""
         self._database.execute("UPDATE attempts SET over = 1, raw = x'', call = '{}' WHERE nonce = ?", (nonce,))
+
+
+class Memory:
+    """Facts and files of a party that lives and ends with its process."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, str] = {}
+        self._files: dict[str, bytes] = {}
+
+    def fact(self, name: str) -> Any:
+        return json.loads(self._facts.get(name, "null"))
+
+    def set_fact(self, name: str, value: Any) -> None:
+        self._facts[name] = json.dumps(value)
+
+    def write(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+
+    def read(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def remove(self, name: str) -> None:
+        self._files.pop(name, None)
 
 
 def _locked(path: Path) -> IO[bytes]:
