@@ -1,8 +1,12 @@
-"""An aggregator: opens the payloads of a round, proves their Gram matrix and range, publishes the aggregate, settles.
+"""An aggregator: opens the payloads of a round, proves their Gram matrix and range, settles, publishes the aggregate.
 
 It can't choose: which rows count is what trainers delivered, what they are worth is what the policy contract says of
 the proven matrix. What it may do is leave out a row whose payload it can't use; the row's part of the reward goes
 with it.
+
+One aggregate is published of a round, once the contract has settled it: of two, without and with a late payload, the
+difference would be that trainer's update. So the bytes wait until then (`aggregate-N`), and of which rows they are is
+kept before they are put on a store (`published-N`): never is another set that shares rows with it.
 
 With public rows in the terms all aggregates so far are rows of the matrix too, and perhaps the initial model, so they
 have to be had: from the store, or aggregates made again from the payloads that they were made of.
@@ -12,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +25,7 @@ import numpy.typing as npt
 
 from offchain.market.chain import Transact, allow, contract_at, sending
 from offchain.market.errors import MarketError, UnusablePayload
+from offchain.market.journal import Journal, Memory
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.market.public_rows import PublicRow, fetch_first_row
@@ -37,6 +42,7 @@ from offchain.storage.members import Place, What, seal_to_members
 from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes, payload_from_bytes, payload_size
 from offchain.storage.sealing import Envelope, SealingKey, sealed_size
 from offchain.storage.store import Store
+from offchain.storage.unixfs import cid_of
 
 __all__ = ["Aggregator", "Opened", "ReadyRound", "SettledRound", "settle_arguments"]
 
@@ -94,7 +100,8 @@ class Aggregator:
     """Acts for `account` in one project.
 
     key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
-    recipients: the members' keys that aggregates are sealed to; without it they are open.
+    recipients: the members' keys that aggregates are sealed to; without it they are open. journal: where it is kept
+    what waits to be published, and what was.
     """
 
     def __init__(
@@ -107,6 +114,7 @@ class Aggregator:
         key: SealingKey | None = None,
         transact: Transact | None = None,
         recipients: Callable[[], list[bytes]] | None = None,
+        journal: Journal | Memory | None = None,
     ) -> None:
         self.account = account
         self.project = project
@@ -116,6 +124,8 @@ class Aggregator:
         self._key = key or SealingKey.generate()
         self._transact = transact or sending(account)
         self._recipients = recipients
+        self._journal = journal or Memory()
+        self._ready: tuple[list[Delivery], ReadyRound] | None = None  # the last one, and of which deliveries
         self._proof: RoundProof | None = None  # the last one
         self._public: list[PublicRow] | None = None  # those that were had so far
         self._public_rounds = 0  # settled rounds among them
@@ -139,22 +149,34 @@ class Aggregator:
         the round, or wait for them. And if the public rows are not to be had.
         """
         status = self.project.expect(Phase.SCORING)
-        ready = self.make_ready(self.open_round(status.round), status.round, status.rate)
+        deliveries, ready = self._ready or ([], None)
+        if ready is None or ready.round != status.round or deliveries != self.project.deliveries(status.round):
+            ready = self.make_ready(self.open_round(status.round), status.round, status.rate)
         receipt = self._transact(self.project.escrow.settle, *ready.arguments)
         (event,) = receipt.decode_logs(self.project.escrow.Settled)
-        return SettledRound(settlement_of(event), ready.excluded, ready.prove_seconds, receipt)
+        settlement = settlement_of(event)
+        self.publish(settlement)
+        return SettledRound(settlement, ready.excluded, ready.prove_seconds, receipt)
 
     def open_round(self, round_: int) -> Opened:
         """Whatever of a round's payloads is to be had now."""
         return self._open_all(self.project.deliveries(round_))
 
     def make_ready(self, opened: Opened, round_: int, rate: int) -> ReadyRound:
-        """Publishes the aggregate and proves the round, without what can't be used. Raises MarketError as `settle`."""
+        """Proves the round, without what can't be used, and keeps the aggregate for when it is settled. Raises
+        MarketError as `settle`, and if the round was made ready or published of other payloads.
+        """
         rows, updates, excluded = opened.rows, opened.updates, opened.excluded
         if len(excluded) > self.project.terms.max_excluded:
             raise MarketError(
                 f"{len(excluded)} payloads can't be used, {self.project.terms.max_excluded} may be excluded"
             )
+        if self._ready and self._ready[0] == opened.deliveries and self._ready[1].excluded != excluded:
+            raise MarketError(
+                f"round {round_ + 1} was made ready without the seats {self._ready[1].excluded}, and is not made again "
+                f"without {excluded}: the difference of two aggregates is somebody's update"
+            )
+        self._refuse_another_set(round_, [row.commitment for row in rows])
 
         public = self.public_rows()
         gram = gram_matrix(updates, [row.combination for row in public])
@@ -166,7 +188,18 @@ class Aggregator:
         prove_seconds = time.perf_counter() - started
         claimed = combine([row.commitment for row in rows], outcome.weights)
         arguments = settle_arguments(self.project.terms, opened, proof, claimed, published)
-        return ReadyRound(round_, excluded, arguments, prove_seconds)
+        ready = ReadyRound(round_, excluded, arguments, prove_seconds)
+        self._ready = opened.deliveries, ready
+        return ready
+
+    def publish(self, settlement: Settlement) -> None:
+        """Puts the aggregate of a round that this account has settled on the store, unless it is there. Raises
+        MarketError if another one of the round is.
+        """
+        name = f"aggregate-{settlement.round}"
+        content = self._journal.read(name)
+        if content is not None and cid_of(content).digest == settlement.cid:
+            self._put_kept(name, settlement)
 
     def void(self, excluded: list[int]) -> Any:
         """Gives the running round up, because more payloads are unusable than may be excluded."""
@@ -174,9 +207,15 @@ class Aggregator:
 
     def republish(self, settlement: Settlement) -> Any:
         """Makes the aggregate of a settled round again from its payloads, and names the copy. Raises MarketError."""
-        combination = self._made_again(settlement)
-        content = Aggregate(combination.values, combination.tail)
-        return self._transact(self.project.escrow.republish, settlement.round, self._put(settlement.round, content))
+        name = f"copy-of-{settlement.round}"
+        content = self._journal.read(name)
+        if content is None:
+            combination = self._made_again(settlement)
+            content = self._to_members(settlement.round, Aggregate(combination.values, combination.tail))
+            self._journal.write(name, content)
+        receipt = self._transact(self.project.escrow.republish, settlement.round, cid_of(content).digest)
+        self._put_kept(name, settlement)
+        return receipt
 
     def withdraw(self) -> Any:
         return self._transact(self.project.escrow.withdraw, self.account)
@@ -274,13 +313,40 @@ class Aggregator:
     def _publish(
         self, round_: int, updates: npt.NDArray[np.int16], tails: list[tuple[int, ...]], weights: list[int]
     ) -> bytes:
-        with stage("Publishing the aggregate"):
-            return self._put(round_, Aggregate(*aggregate(updates, tails, weights)))
+        """Makes the aggregate as it will be published, and keeps it. Returns the digest of its CID."""
+        with stage("Making the aggregate"):
+            content = self._to_members(round_, Aggregate(*aggregate(updates, tails, weights)))
+            self._journal.write(f"aggregate-{round_}", content)
+        return cid_of(content).digest
 
-    def _put(self, round_: int, content: Aggregate) -> bytes:
-        """Puts an aggregate on the store, sealed if there are recipients; the digest of its CID."""
+    def _to_members(self, round_: int, content: Aggregate) -> bytes:
+        """The aggregate's bytes, sealed if there are recipients."""
         data = aggregate_to_bytes(content)
-        if self._recipients is not None:
-            place = Place(self.project.chain_id, self.project.address, What.AGGREGATE, round_)
-            data = seal_to_members(data, self._recipients(), place)
-        return self.store.put(data).digest
+        if self._recipients is None:
+            return data
+        place = Place(self.project.chain_id, self.project.address, What.AGGREGATE, round_)
+        return seal_to_members(data, self._recipients(), place)
+
+    def _put_kept(self, name: str, settlement: Settlement) -> None:
+        """Publishes what is kept under this name: of which rows it is, is kept before."""
+        content = self._journal.read(name)
+        rows = [d.commitment for d in self.project.deliveries(settlement.round) if d.seat in settlement.seats]
+        published = self._refuse_another_set(settlement.round, rows)
+        if sorted(rows) not in published:
+            self._journal.set_fact(f"published-{settlement.round}", [*published, sorted(rows)])
+        if content is not None:
+            self.store.put(content)
+        self._journal.remove(name)
+
+    def _refuse_another_set(self, round_: int, rows: Iterable[Point]) -> list[list[Point]]:
+        """The sets of rows whose aggregate was published before; there are several only if the chain has changed under
+        them, and no two share a row. Raises MarketError if these would.
+        """
+        published = [[(x, y) for x, y in points] for points in self._journal.fact(f"published-{round_}") or []]
+        mine = set(rows)
+        if any(mine != set(points) and mine & set(points) for points in published):
+            raise MarketError(
+                f"round {round_ + 1}: an aggregate of other payloads was published before. This one is not: the "
+                "difference of the two is somebody's update"
+            )
+        return published

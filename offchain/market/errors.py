@@ -5,6 +5,7 @@ from __future__ import annotations
 from offchain.errors import FatalError, PassingError
 
 __all__ = [
+    "DescriptionError",
     "FalseAggregate",
     "JournalError",
     "MarketError",
@@ -12,11 +13,16 @@ __all__ = [
     "SettingsError",
     "UntrustedCode",
     "UnusablePayload",
+    "Waiting",
 ]
 
 
 class MarketError(PassingError):
     """A step that can't be taken now, or a project that a party should not be in."""
+
+
+class Waiting(MarketError):
+    """Nothing is wrong: something isn't there yet. The message says what is waited for, and until when."""
 
 
 class FalseAggregate(MarketError):
@@ -37,6 +43,12 @@ class JournalError(FatalError):
 
 class SettingsError(FatalError):
     """A setting that is missing, unknown or out of range."""
+
+
+class DescriptionError(FatalError):
+    """What a project's owner has published of its task, or asks for by its terms, is nothing that anybody should act
+    on.
+    """
 
 
 class UntrustedCode(FatalError):

@@ -26,7 +26,7 @@ from typing import IO, Any
 from offchain.market.errors import JournalError
 from offchain.storage.files import written_whole
 
-__all__ = ["Attempt", "Journal", "kept_fact"]
+__all__ = ["Attempt", "Journal", "Memory", "kept_fact"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -164,6 +164,29 @@ def kept_fact(folder: Path, name: str) -> Any:
     except sqlite3.Error as error:
         raise JournalError(f"{folder} is no state folder: {file}: {error}") from None
     return None if row is None else json.loads(row[0])
+
+
+class Memory:
+    """Facts and files of a party that lives and ends with its process."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, str] = {}
+        self._files: dict[str, bytes] = {}
+
+    def fact(self, name: str) -> Any:
+        return json.loads(self._facts.get(name, "null"))
+
+    def set_fact(self, name: str, value: Any) -> None:
+        self._facts[name] = json.dumps(value)
+
+    def write(self, name: str, content: bytes) -> None:
+        self._files[name] = content
+
+    def read(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def remove(self, name: str) -> None:
+        self._files.pop(name, None)
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -5,6 +5,7 @@ Everything here is read from the chain; nothing is believed because somebody sai
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
@@ -18,8 +19,11 @@ from offchain.market.follow import Follower
 from offchain.market.money import Token, read_token
 from offchain.market.named import Tries, copies_to_try, grants_to_try
 from offchain.market.terms import ProjectTerms
+from offchain.storage.sealing import is_usable
 
 __all__ = ["Account", "Delivery", "Look", "Phase", "Point", "Project", "Settlement", "Status", "settlement_of"]
+
+logger = logging.getLogger(__name__)
 
 Point = tuple[int, int]  # EVM encoding; (0, 0) is the identity
 
@@ -135,6 +139,7 @@ class Project:
         self.since = since
         self.follower = Follower(escrow, since, depth)
         self.tries = Tries()
+        self._unusable: set[str] = set()  # accounts whose key was warned of
 
     @property
     def address(self) -> str:
@@ -201,9 +206,16 @@ class Project:
         return [key for key in keys if any(key)]
 
     def member_keys(self) -> list[bytes]:
-        """Of the aggregators that have accepted and of the trainers, in the order in which they joined; each once."""
-        joined = [*self._events("Accepted"), *self._events("Enrolled")]
-        return list(dict.fromkeys(bytes(event.key) for event in joined))
+        """Of the aggregators that have accepted and of the trainers that have not left, in the order in which they
+        joined; each once, and only those that something can be sealed to: the contract takes any 32 bytes, and one bad
+        key must not keep anything from the others.
+        """
+        left = {str(event.trainer) for event in self._events("Left")}
+        keys = {str(event.aggregator): bytes(event.key) for event in self._events("Accepted")}
+        for event in self._events("Enrolled"):
+            if str(event.trainer) not in left:
+                keys.setdefault(str(event.trainer), bytes(event.key))
+        return list(dict.fromkeys(key for account, key in keys.items() if self._can_seal_to(account, key)))
 
     def grants(self) -> list[bytes]:
         """Digests of the CIDs at which grants of the initial model's key were named, oldest first."""
@@ -265,6 +277,15 @@ class Project:
         if not self.terms.public_rows:
             return []
         return [settlement for settlement in self.settlements() if settlement.aggregate != (0, 0)]
+
+    def _can_seal_to(self, account: str, key: bytes) -> bool:
+        """Whether this is a key; an account whose isn't is warned of once."""
+        if is_usable(key):
+            return True
+        if account not in self._unusable:
+            self._unusable.add(account)
+            logger.warning("%s has joined with %s, which is no usable key: nothing is sealed to it", account, key.hex())
+        return False
 
     def _events(self, name: str) -> list[Any]:
         self.follower.follow()

@@ -38,7 +38,7 @@ class Settings:
 
     project: str = ""
     store: tuple[str, ...] = field(default=("runs/store",), repr=False)  # a URL may hold a password
-    state: str = ""  # default: runs/<role>-<project>
+    state: str = ""  # default: runs/<role>-<project>-<account>
     depth: int = -1  # blocks; -1: 0 on a development chain, 12 elsewhere
     poll: float = 5.0  # between two looks
     patience: float = 90.0  # until the fee of a transaction that isn't mined is raised
@@ -70,9 +70,13 @@ class TrainerSettings(Settings):
     clip: float = 0.0  # differential privacy (training/privacy.py): the most length of an update; 0: none
     noise: float = 0.0  # of each entry, in units of clip
     delta: float = 1e-5
+    most_epochs: int = 1_000  # of a round, as the project's owner asks for
+    most_seconds: float = 0.0  # of a round's training on this machine; 0: half of the time to submit
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.most_epochs < 1 or self.most_seconds < 0:
+            raise SettingsError("most_epochs: 1 or more; most_seconds: above 0, or 0 for half of the time to submit")
         if (self.clip > 0) != (self.noise > 0):
             raise SettingsError("clip and noise: both above 0, or neither")
         if self.share and (len(self.share) != 2 or not 1 <= self.share[0] <= self.share[1]):

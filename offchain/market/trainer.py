@@ -7,13 +7,19 @@ submit or deliver any more), `withdraw`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from offchain.errors import MeedError
 from offchain.market.chain import Transact, allow, sending
+from offchain.market.description import Schedule
 from offchain.market.errors import MarketError
 from offchain.market.member import ModelCopy
 from offchain.market.project import Phase, Point, Project
@@ -22,23 +28,20 @@ from offchain.market.terms import FIXED_ONE
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.srs import Srs
 from offchain.storage.payload import Payload, payload_to_bytes
-from offchain.storage.sealing import Envelope, SealingKey, check_public_key, seal
+from offchain.storage.sealing import Envelope, SealingKey, check_public_key, is_usable, seal
 from offchain.storage.store import Store
 from offchain.storage.unixfs import cid_of
+from offchain.training.errors import TaskError
 from offchain.training.local import train
 from offchain.training.privacy import Privatising, privatised
-from offchain.training.quantise import quantise, zero_residual
+from offchain.training.quantise import Quantised, quantise, zero_residual
 from offchain.training.task import Samples, Task
 
-__all__ = ["Prepared", "Schedule", "Trainer"]
+__all__ = ["Prepared", "Rehearsal", "Schedule", "Trainer", "running_the_task"]
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class Schedule:
-    """How a round's local training goes; the learning rate comes from the chain. Part of a task's description."""
-
-    epochs: int = 2
-    batch_size: int = 32
+_MANY_EPOCHS = 10  # of these the first is timed alone, before all are run
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,37 @@ class Prepared:
     sealed: bytes = field(repr=False)
     residual: npt.NDArray[np.float64] = field(repr=False)  # float64[d]: what the update leaves to say
     clipped: int  # entries of the update that were clipped
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a round's work on this machine comes to."""
+
+    seconds: float  # of training
+    entries: int  # of the update
+    said: int  # that aren't zero
+    clipped: int
+    lost: int  # that were something and are rounded to zero: said in later rounds, if ever
+
+    @property
+    def clipped_share(self) -> float:
+        return self.clipped / self.entries
+
+    @property
+    def lost_share(self) -> float:
+        return self.lost / self.entries
+
+
+@contextmanager
+def running_the_task(what: str) -> Iterator[None]:
+    """Whatever a task's code raises, which its user wrote, comes out as a TaskError."""
+    try:
+        yield
+    except MeedError:
+        raise
+    except (Exception, SystemExit) as error:
+        logger.error("%s failed here:", what, exc_info=error)
+        raise TaskError(f"{what} failed: {type(error).__name__}: {error}") from None
 
 
 class Trainer:
@@ -126,20 +160,74 @@ class Trainer:
         )
 
     def prepare(self, round_: int, rate: int) -> Prepared:
-        """Trains from the copy as it is, and commits to the update. rate: of the round, in 2^-32. Changes nothing."""
-        terms = self.project.terms
-        update = self.local_update(rate / FIXED_ONE, round_)
-        if self._privacy is not None:
-            update = privatised(self._privacy, update, self.task.layout.learned)
-        quantised = quantise(update, self.residual, terms.quantum, terms.bits)
+        """Trains from the copy as it is, and commits to the update. rate: of the round, in 2^-32. Changes nothing.
+
+        Raises TaskError for whatever the task's code raises, and the errors of training, quantising and sealing.
+        """
+        quantised = self._quantised(self._update(round_, rate))
         tail = tuple(random_tail())  # fresh for every update: a tail hides only one
         sealed = seal(
             payload_to_bytes(Payload(quantised.values, tail)),
-            self.project.sealing_keys(),
+            self._recipients(),
             Envelope(self.project.chain_id, self.project.address, round_, str(self.account.address)),
         )
         commitment = commit(self.srs, quantised.values, tail)
         return Prepared(round_, commitment, sealed, quantised.residual, quantised.clipped)
+
+    def rehearse(self, model: npt.NDArray[np.float64], rate: int, most_seconds: float) -> Rehearsal:
+        """The work of a round from a model, float64[d], with nothing kept or shown of it: what would fail with a stake
+        on it fails here. Raises as `prepare`, and TaskError if training takes longer than `most_seconds`.
+        """
+        copy, schedule = self._copy, self.schedule
+        self._copy = ModelCopy(self.project, self.store, self.srs, self._key, model)
+        try:
+            if schedule.epochs > _MANY_EPOCHS:
+                self.schedule = replace(schedule, epochs=1)
+                self._timed_update(rate, most_seconds / schedule.epochs)
+                self.schedule = schedule
+            update, seconds = self._timed_update(rate, most_seconds)
+            quantised = self._quantised(update)
+        finally:
+            self._copy, self.schedule = copy, schedule
+        commit(self.srs, quantised.values, tuple(random_tail()))
+        said, wanted = quantised.values != 0, quantised.residual != 0
+        return Rehearsal(
+            seconds,
+            said.size,
+            said=int(np.count_nonzero(said)),
+            clipped=quantised.clipped,
+            lost=int(np.count_nonzero(wanted & ~said)),
+        )
+
+    def _timed_update(self, rate: int, most_seconds: float) -> tuple[npt.NDArray[np.float64], float]:
+        started = time.monotonic()
+        update = self._update(0, rate)
+        seconds = time.monotonic() - started
+        if seconds > most_seconds:
+            raise TaskError(
+                f"training {self.schedule.epochs} epochs of {len(self.data):,} rows takes {seconds:.1f} s here, and "
+                f"{most_seconds:.1f} s are the most: train on fewer rows or a faster machine, or set most_seconds"
+            )
+        return update, seconds
+
+    def _update(self, round_: int, rate: int) -> npt.NDArray[np.float64]:
+        with running_the_task("training"):
+            return self.local_update(rate / FIXED_ONE, round_)
+
+    def _quantised(self, update: npt.NDArray[np.float64]) -> Quantised:
+        """An update as it leaves the machine, with what the last one left to say."""
+        terms = self.project.terms
+        if self._privacy is not None:
+            update = privatised(self._privacy, update, self.task.layout.learned)
+        return quantise(update, self.residual, terms.quantum, terms.bits)
+
+    def _recipients(self) -> list[bytes]:
+        """The aggregators' keys. One that nothing can be sealed to must not keep the payload from the others."""
+        keys = self.project.sealing_keys()
+        usable = [key for key in keys if is_usable(key)]
+        if unusable := len(keys) - len(usable):
+            logger.warning("%d aggregators have unusable keys: the payload is sealed to the others", unusable)
+        return usable
 
     def submit(self) -> Any:
         """Trains from the newest global model and submits the hash of the commitment to the update."""
@@ -172,6 +260,12 @@ class Trainer:
         """Puts the payload on the store. Not before scoring: until then others could still use what it tells."""
         status = self.project.expect(Phase.SCORING)
         self.store.put(self._prepared(status.round).sealed)
+
+    def leave(self) -> Any:
+        """Gives the seat up for good, before anything is submitted in a round. It costs a part, or nothing after a
+        round that was not settled.
+        """
+        return self._transact(self.project.escrow.leave)
 
     def withdraw(self) -> Any:
         return self._transact(self.project.escrow.withdraw, self.account)

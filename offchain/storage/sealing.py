@@ -50,6 +50,7 @@ __all__ = [
     "SealingKey",
     "address_bytes",
     "check_public_key",
+    "is_usable",
     "seal",
     "sealed_size",
     "wrap",
@@ -65,6 +66,7 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _TAG = 16
 _HEAD = 2 + 32
 _NONCE = bytes(12)
+_FIELD = 2**255 - 19  # of X25519
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,24 @@ def sealed_size(size: int, recipients: int = MAX_RECIPIENTS) -> int:
 def check_public_key(public: bytes) -> None:
     """Raises SealingError for a public key that nothing can be sealed to:
 
-    wrong length, or a point of small order (RFC 9180, section 7.1.4).
+    wrong length; a point of small order (RFC 9180, section 7.1.4); or not in canonical form, in which no client writes
+    its key, so that it could not open what HPKE binds to these bytes.
     """
     try:
+        if int.from_bytes(public, "little") >= _FIELD:
+            raise ValueError("not canonical")
         X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
         raise SealingError(f"{public.hex()[:64]} is no usable public key") from None
+
+
+def is_usable(public: bytes) -> bool:
+    """Whether something can be sealed to a public key."""
+    try:
+        check_public_key(public)
+    except SealingError:
+        return False
+    return True
 
 
 def _commitment(key: bytes, info: bytes) -> bytes:

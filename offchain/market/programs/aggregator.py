@@ -2,7 +2,8 @@
 it isn't.
 
 A proof is made once: the call's bytes are kept (`settle-N`) before they are sent, and are what is sent again after a
-restart. Every accepted aggregator mirrors the payloads and aggregates, so that each can take over.
+restart. The aggregate's bytes are kept with them (`aggregate-N`), and reach the store once the round is settled. Every
+accepted aggregator mirrors the payloads and aggregates, so that each can take over.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from functools import cached_property
 
 from offchain.market.aggregator import Aggregator, Opened
-from offchain.market.errors import MarketError
+from offchain.market.errors import MarketError, Waiting
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.programs.base import Program
 from offchain.market.programs.setup import least_window
@@ -21,7 +22,7 @@ from offchain.market.project import Look, Settlement
 from offchain.market.settings import AggregatorSettings
 from offchain.market.trust import check_project, check_windows
 from offchain.storage.members import sealed_to_members_size
-from offchain.storage.payload import MAX_TASK, aggregate_size, payload_size, task_from_bytes
+from offchain.storage.payload import aggregate_size, payload_size
 from offchain.storage.sealing import sealed_size
 
 __all__ = ["AggregatorProgram"]
@@ -41,6 +42,13 @@ class AggregatorProgram(Program):
     _served = 0  # settled rounds whose aggregate is on the own store
     _tries = 0
 
+    def has_stake(self, look: Look) -> bool:
+        """From its acceptance on: a standby that isn't there can't take over."""
+        terms = self.project.terms
+        return self.address in terms.aggregators and bool(
+            look.status.accepted >> terms.aggregators.index(self.address) & 1
+        )
+
     def next_step(self, look: Look) -> Step:
         terms, status = self.project.terms, look.status
         number = terms.aggregators.index(self.address) if self.address in terms.aggregators else None
@@ -58,18 +66,17 @@ class AggregatorProgram(Program):
             proving=self.settings.proving or self.journal.fact("proving") or terms.score_window // 10,
             behind=len(self.project.settlements()) - self._served,
             to_republish=self._tries >= _TRIES,
+            aside=self.aside(look),
         )
         return next_aggregator_step(view)
 
     @cached_property
     def aggregator(self) -> Aggregator:
-        """Raises StoreError if the task's description is not to be had."""
-        around = self.around
-        description = task_from_bytes(around.store.get(self.project.terms.task, MAX_TASK))
-        owner_key = description.get("owner_key")
+        """Raises the errors of `description`."""
+        around, owner_key = self.around, self.description.owner_key
 
         def recipients() -> list[bytes]:
-            return list(dict.fromkeys([*self.project.member_keys(), bytes.fromhex(str(owner_key))]))
+            return list(dict.fromkeys([*self.project.member_keys(), *([owner_key] if owner_key else [])]))
 
         return Aggregator(
             around.account,
@@ -80,6 +87,7 @@ class AggregatorProgram(Program):
             key=self.key,
             transact=around.sender.transact,
             recipients=recipients if owner_key else None,
+            journal=self.journal,
         )
 
     # --- steps
@@ -130,6 +138,9 @@ class AggregatorProgram(Program):
             self.journal.set_fact("proving", math.ceil(self._opening + made.prove_seconds))
         self.around.sender.call("settle", self.project.address, call)
         self._opened = None
+        for settlement in self.project.settlements():
+            if settlement.round == round_:
+                self.aggregator.publish(settlement)
         self.journal.remove(f"settle-{round_ - 1}")
 
     def void(self, look: Look) -> None:
@@ -138,14 +149,15 @@ class AggregatorProgram(Program):
         self._opened = None
 
     def follow(self, look: Look) -> None:
-        """Checks the next settled aggregate and serves it."""
+        """Checks the next settled aggregate and serves it; publishes its own, if it could not right after settling."""
         settlement = self._next_settlement()
+        self.aggregator.publish(settlement)
         if settlement.total_weight:
             try:
                 fetch_aggregate(self.project, self.around.store, self.around.srs, settlement, self.key)
-            except UNUSABLE:
+            except UNUSABLE as error:
                 self._tries += 1
-                raise
+                raise Waiting(f"the aggregate of round {settlement.round + 1}: {error}") from error
             self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))
         self._served, self._tries = self._served + 1, 0
 

@@ -1,17 +1,22 @@
 """The loop of every program: look, decide, act, wait.
 
-What others do wrong - a node or a store that is away, contents that aren't what they should be, a call that the
-contract refuses because somebody was faster - is logged, and the program looks again a little later. What can't get
-better by waiting ends it: untrusted code, a state folder in use, a task that this machine's data don't fit.
+What others do wrong (`PassingError`, and what nodes and stores raise) is logged, and the program looks again a little
+later. What can't get better by waiting (`FatalError`), and mistakes in the code or in a user's task, end it as long as
+its account has nothing in the project. Afterwards they only set the step aside that failed, for the round or for some
+looks: following, enforcing and withdrawing go on. Nothing but a state folder that is lost ends a program then.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import sqlite3
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,28 +24,31 @@ import numpy.typing as npt
 from ape.exceptions import ApeException
 from web3.exceptions import Web3Exception
 
-from offchain.errors import PassingError
-from offchain.market.errors import JournalError
+from offchain.errors import FatalError, MeedError, PassingError
+from offchain.market.description import Description, fetch_description
+from offchain.market.errors import JournalError, Waiting
 from offchain.market.journal import Journal
-from offchain.market.member import ModelCopy
-from offchain.market.programs.steps import Step, enforcement
+from offchain.market.member import UNUSABLE, ModelCopy
+from offchain.market.programs.steps import Step, enforcement, waiting_for
 from offchain.market.project import Look, Point, Project
 from offchain.market.sender import Sender
 from offchain.market.settings import Settings
 from offchain.proving.srs import Srs
-from offchain.storage.errors import SealingError, StoreError
+from offchain.storage.errors import PayloadError, SealingError, StoreError
 from offchain.storage.members import sealed_model_size, sealed_to_members_size
 from offchain.storage.payload import MAX_TASK, aggregate_size, model_from_bytes, model_size, model_to_bytes
 from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
 
-__all__ = ["KEY", "Program", "Surroundings", "kept_copy", "kept_key"]
+__all__ = ["KEY", "Program", "Surroundings", "clock", "kept_copy", "kept_key", "told"]
 
 logger = logging.getLogger(__name__)
 
 _PASSING = (OSError, Web3Exception, ApeException, PassingError)
 KEY = "sealing.key"
 _SLOT = 3  # looks: as long as a call takes to be mined and seen
+_ASIDE = 8  # looks for which a step that failed is set aside; twice as many each time that it fails again
+_MOST_DOUBLED = 7
 
 
 @dataclass(frozen=True)
@@ -70,36 +78,87 @@ class Program(ABC):
         self.journal.claim(chain=project.chain_id, project=project.address, role=self.role, account=self.address)
         self.key = kept_key(self.journal)
         self._copy: ModelCopy | None = None
-        self._said = ""
+        self._said = self._waited = ""
         self._noticed: tuple[str, float] = "", 0.0  # a call that anybody may make, and when it was first seen
+        self._has_stake = True  # until a look says that it doesn't
+        self._aside: dict[Step, tuple[int, float]] = {}  # steps that failed: in which round, for how many looks
+        self._failures: dict[Step, int] = {}  # in a row
+        self._complaints: set[str] = set()
 
     def run(self) -> None:
         """Until the project is closed, and everything withdrawn."""
-        while True:
-            try:
-                step = self.turn()
-            except _PASSING as error:
-                self.say(f"{type(error).__name__}: {error}")
-                step = Step.WAIT
-            if step == Step.DONE:
-                return
+        while (step := self._guarded_turn()) != Step.DONE:
             if step == Step.WAIT:
                 self.around.sleep(self.settings.poll)
+
+    def _guarded_turn(self) -> Step:
+        """A turn, of which only such an error is left that ends the program."""
+        try:
+            return self.turn()
+        except JournalError:
+            raise
+        except Exception as error:
+            self._refuse_without_journal(error)
+            if isinstance(error, Waiting):
+                self.wait_for(str(error))
+            elif isinstance(error, _PASSING):
+                self.say(f"not now: {told(error)}")
+            elif self._has_stake:
+                self.complain(f"{told(error)}. The program goes on with what can be done", error)
+            else:
+                raise
+        return Step.WAIT
 
     def turn(self) -> Step:
         """Takes the step that is due, and says which it was."""
         self.around.sender.resume()
         look = self.project.look()
         if look is None:
+            self.wait_for(f"the project to have {self.project.follower.depth} blocks on top")
             return Step.WAIT
+        self._has_stake = self.has_stake(look)
         step = self.next_step(look)
-        if step == Step.ENFORCE and not self._is_its_turn_to_enforce(look):
+        if step == Step.WAIT or (step == Step.ENFORCE and not self._is_its_turn_to_enforce(look)):
+            self.wait_for(*waiting_for(look, self.project.terms))
             return Step.WAIT
-        if step not in (Step.WAIT, Step.DONE):
+        return step if step == Step.DONE or self._take(step, look) else Step.WAIT
+
+    def _take(self, step: Step, look: Look) -> bool:
+        """Takes a step. False if it failed with something at stake, and was set aside."""
+        try:
             getattr(self, step.value)(look)
-            number = min(look.status.round + 1, self.project.terms.rounds)
-            self.say(f"round {number}: {step.value.replace('_', ' ')} done")
-        return step
+        except (JournalError, *_PASSING):
+            raise
+        except Exception as error:
+            self._refuse_without_journal(error)
+            if not self._has_stake:
+                raise
+            self.set_aside(step, look, error)
+            return False
+        self._failures.pop(step, None)
+        self.say(f"round {self._number(look)}: {step.value.replace('_', ' ')} done")
+        return True
+
+    def set_aside(self, step: Step, look: Look, error: Exception) -> None:
+        """Lets other steps go first: for the rest of the round if training failed for good, else for some looks."""
+        self._failures[step] = failures = self._failures.get(step, 0) + 1
+        for_good = step == Step.PREPARE and isinstance(error, FatalError)
+        self._aside[step] = look.status.round, math.inf if for_good else _ASIDE << min(failures - 1, _MOST_DOUBLED)
+        self.complain(f"{self.cost(step, look)}: {told(error)}", error)
+
+    def cost(self, step: Step, look: Look) -> str:
+        """What it means that a step fails, in words."""
+        return f"round {self._number(look)}: {step.value.replace('_', ' ')} failed, and is tried again later"
+
+    def aside(self, look: Look) -> frozenset[Step]:
+        """The steps that aren't tried at this look. Asked once a look."""
+        still = {s: (r, left - 1) for s, (r, left) in self._aside.items() if r == look.status.round and left > 0}
+        self._aside = still
+        return frozenset(still)
+
+    def has_stake(self, look: Look) -> bool:
+        """Whether the account has something in the project that it could lose by not being here."""
+        return True
 
     @abstractmethod
     def next_step(self, look: Look) -> Step:
@@ -110,6 +169,37 @@ class Program(ABC):
         if text != self._said:
             logger.info("%s", text)
             self._said = text
+
+    def wait_for(self, what: str, until: int = 0) -> None:
+        """Says what is waited for, once, and until when (seconds since 1970; 0 if that is open)."""
+        text = f"waiting for {what}" + (f" (by {clock(until)})" if until else "")
+        if text != self._waited:
+            logger.info("%s", text)
+            self._waited = text
+
+    def complain(self, text: str, error: Exception) -> None:
+        """In the log, once: with the place in the code unless it is an error that can be expected."""
+        if text not in self._complaints:
+            self._complaints.add(text)
+            is_expected = isinstance(error, MeedError) and error.__cause__ is None
+            logger.error("%s", text, exc_info=None if is_expected else error)
+
+    def amount(self, units: int) -> str:
+        """Of the project's token, in words."""
+        return self.project.token.told(units)
+
+    def _number(self, look: Look) -> int:
+        """Of the round, from 1, for whoever reads it."""
+        return min(look.status.round + 1, self.project.terms.rounds)
+
+    def _refuse_without_journal(self, error: Exception) -> None:
+        """Raises JournalError if what was caught comes from a state folder that is gone or damaged."""
+        is_damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        if is_damaged or not self.journal.path("journal.sqlite").exists():
+            raise JournalError(
+                f"the state folder {self.journal.folder} is gone or damaged: nothing can be done safely without it. "
+                "Restore it, and start again"
+            ) from error
 
     # --- steps of everybody
 
@@ -135,7 +225,20 @@ class Program(ABC):
 
     def withdraw(self, look: Look) -> None:
         receipt = self.around.sender.transact(self.project.escrow.withdraw, self.address)
-        self.say(f"withdrew {self.project.token.told(self.project.withdrawn_in(receipt))} to {self.address}")
+        self.say(f"withdrew {self.amount(self.project.withdrawn_in(receipt))} to {self.address}")
+
+    # --- what the owner has published
+
+    @cached_property
+    def description(self) -> Description:
+        """Of the task; from the state folder, once it was there. Raises StoreError if it is not to be had,
+        DescriptionError if nobody should act on it.
+        """
+        content = self.journal.read("task")
+        if content is None:
+            content = fetch_description(self.around.store, self.project.terms)
+            self.journal.write("task", content)
+        return Description.from_bytes(content)
 
     # --- the copy of the model
 
@@ -143,7 +246,11 @@ class Program(ABC):
     def copy(self) -> ModelCopy:
         """Of the model: as it was kept, or made of the initial model. Raises one of `member.UNUSABLE`."""
         if self._copy is None:
-            kept = kept_copy(self.journal.fact("copy"), self.journal.read, self.project.terms.dimension)
+            kept: tuple[npt.NDArray[np.float64] | None, list[Point]] = (None, [])
+            try:
+                kept = kept_copy(self.journal.fact("copy"), self.journal.read, self.project.terms.dimension)
+            except PayloadError as error:
+                logger.warning("the kept copy of the model is damaged, and is made again: %s", error)
             self._copy = ModelCopy(self.project, self.around.store, self.around.srs, self.key, *kept)
         return self._copy
 
@@ -161,10 +268,18 @@ class Program(ABC):
         return len(settled) - len(applied) if same else len(settled)
 
     def follow(self, look: Look) -> None:
-        """Brings the copy up to date as far as aggregates are to be had, keeps it, and serves them to others."""
-        copy, before = self.copy, self.copy.rounds
+        """Brings the copy up to date as far as aggregates are to be had, keeps it, and serves them to others. Raises
+        Waiting for what isn't to be had yet.
+        """
+        try:
+            copy = self.copy
+        except UNUSABLE as error:
+            raise Waiting(self._lacking_model(look, error)) from error
+        before = copy.rounds
         try:
             copy.follow(self.took_round)
+        except UNUSABLE as error:
+            raise Waiting(f"the aggregate of round {copy.rounds + 1}: {error}") from error
         finally:
             if copy.rounds != before or self.journal.fact("copy") is None:
                 self._keep(copy)
@@ -174,6 +289,15 @@ class Program(ABC):
     def took_round(self) -> None:
         """The copy has one more settled round in it."""
         self.say(f"round {self.copy.rounds}: its aggregate opens the contract's commitment, and is in the model")
+
+    def _lacking_model(self, look: Look, error: Exception) -> str:
+        """What there is to wait for while the model isn't to be had."""
+        if not isinstance(error, SealingError):
+            return f"the initial model: {error}"
+        grants = len(self.project.grants())
+        what = "the owner to grant the model's key"
+        what += f", which none of {grants} grants so far gives to this account" if grants else ""
+        return f"{what} (by {clock(look.status.deadline)})" if look.status.deadline else what
 
     def _keep(self, copy: ModelCopy) -> None:
         """The file first, then the fact that names it: whatever the journal names is whole."""
@@ -209,6 +333,16 @@ def kept_copy(
     if content is None:
         return None, []
     return model_from_bytes(content, dimension), [(x, y) for x, y in fact["applied"]]
+
+
+def told(error: Exception) -> str:
+    """An error as a sentence; of what isn't one of this package's, the kind too."""
+    return str(error) if isinstance(error, MeedError) else f"{type(error).__name__}: {error}"
+
+
+def clock(seconds: int) -> str:
+    """A time, seconds since 1970, as the log writes it."""
+    return datetime.fromtimestamp(seconds).strftime("%d %b %H:%M:%S")
 
 
 def kept_key(journal: Journal) -> SealingKey:

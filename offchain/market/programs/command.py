@@ -13,12 +13,14 @@ from ape.exceptions import ApeException
 from ape.logging import LogLevel
 from ape.logging import logger as ape_logger
 from rich.console import Console
-from rich.logging import RichHandler
 
 from offchain.errors import MeedError
 from offchain.market.project import Project
 
 __all__ = ["agree", "common_options", "reporting"]
+
+_INTERRUPTED = 130  # what shells give a program that Ctrl-C has ended
+_NOISE = ("Danger! This account will now sign", "Using cached key for")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,18 +41,44 @@ def common_options(command: Command) -> Command:
 
 @contextmanager
 def reporting() -> Iterator[Console]:
-    """Logs to the terminal; expected errors end a command with their sentence."""
-    console = Console()
+    """Logs to the terminal, in lines that nothing cuts; expected errors end a command with their sentence, Ctrl-C with
+    another.
+    """
+    console = Console(soft_wrap=True)
     if ape_logger.level == LogLevel.INFO:
         ape_logger.set_level(LogLevel.WARNING)
+    logging.getLogger("ape").addFilter(_is_no_noise)
     log = logging.getLogger("offchain")
     log.setLevel(logging.INFO)
-    log.handlers = [RichHandler(console=console, show_path=False, log_time_format="%d %b %H:%M:%S", markup=False)]
+    log.handlers = [_Lines(console)]
     log.propagate = False
     try:
         yield console
+    except KeyboardInterrupt:
+        click.echo("Stopped. The state is kept: the same command goes on from there.")
+        raise click.exceptions.Exit(_INTERRUPTED) from None
     except (MeedError, ApeException) as error:
         raise click.ClickException(str(error)) from error
+
+
+class _Lines(logging.Handler):
+    """A line for each message, however narrow the terminal is: an address that is broken in two can't be copied."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-8s %(message)s", "%d %b %H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._console.print(self.format(record), soft_wrap=True, markup=False, highlight=False)
+        except Exception:  # a log never stops a program
+            self.handleError(record)
+
+
+def _is_no_noise(record: logging.LogRecord) -> bool:
+    """Ape says these at every call of an account that signs by itself, as those of programs do."""
+    return not record.getMessage().startswith(_NOISE)
 
 
 def agree(project: Project, provider: Any, stake: int) -> None:

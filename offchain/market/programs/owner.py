@@ -55,6 +55,7 @@ class OwnerProgram(Program):
             account=self.project.account(self.address, look.block),
             ungranted=len(self._ungranted()),
             behind=self.behind,
+            aside=self.aside(look),
         )
         return next_owner_step(view)
 
@@ -66,10 +67,12 @@ class OwnerProgram(Program):
             place = Place(self.project.chain_id, self.project.address, What.MODEL)
             key = bytes.fromhex(self.journal.fact("model")["key"])
             granted = grant(key, list(dict.fromkeys([*members, self.key.public])), place)
-            cid = self.around.store.put(granted).digest
-            under_way = {"cid": cid.hex(), "members": [member.hex() for member in members]}
+            self.journal.write("grant", granted)
+            under_way = {"cid": cid_of(granted).digest.hex(), "members": [member.hex() for member in members]}
             self.journal.set_fact("granting", under_way)
         cid = bytes.fromhex(under_way["cid"])
+        if (granted := self.journal.read("grant") or b"") and cid_of(granted).digest == cid:
+            self.around.store.put(granted)
         if cid not in self.project.grants():
             self.around.sender.transact(self.project.escrow.release, cid)
         self.journal.set_fact("granted", [*self._granted(), *under_way["members"]])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from eth_utils import is_address, to_checksum_address
+
 from offchain.market.addresses import checked_address
 from offchain.market.chain import contract_at
-from offchain.market.errors import SettingsError
+from offchain.market.errors import JournalError, SettingsError
 from offchain.market.follow import find_creation
-from offchain.market.journal import Journal
+from offchain.market.journal import Journal, kept_fact
 from offchain.market.programs.base import Surroundings
 from offchain.market.project import Project
 from offchain.market.sender import Sender
@@ -23,6 +27,7 @@ from offchain.storage.open import open_store
 from offchain.storage.store import Store
 
 __all__ = [
+    "check_memory",
     "find_project",
     "least_window",
     "open_shelf",
@@ -34,8 +39,12 @@ __all__ = [
     "unlock",
 ]
 
+logger = logging.getLogger(__name__)
+
 PUBLIC_DEPTH = 12  # blocks
 PUBLIC_WINDOW = 3_600  # seconds
+_RUNS = Path("runs")
+_ENTRY = 160  # bytes of memory for an entry of an update: to train, quantise, commit to and seal it, measured
 
 
 def surroundings(
@@ -43,10 +52,48 @@ def surroundings(
 ) -> Surroundings:
     """Opens a state folder and all that a program acts with. name: of the folder, if the settings have none."""
     os.umask(0o077)
-    journal = Journal(Path(settings.state or f"runs/{role}-{name or settings.project}"))
+    folder = Path(settings.state) if settings.state else _state_folder(role, name or settings.project, account)
+    journal = Journal(folder)
+    logger.info("state: %s", folder)
     max_fee = int(settings.max_fee_gwei * 10**9) or None
     sender = Sender(account, provider, journal, depth_of(settings, provider), settings.patience, max_fee)
     return Surroundings(account, contracts, open_shelf(settings), open_srs(settings, provider), journal, sender)
+
+
+def _state_folder(role: str, name: str, account: Any) -> Path:
+    """By role, project and account. One that an earlier version has named without the account is used on."""
+    old, address = _RUNS / f"{role}-{name}", str(account.address)
+    if (old / "journal.sqlite").exists() and _account_of(old) in (address, None):
+        return old
+    return _RUNS / f"{role}-{to_checksum_address(name) if is_address(name) else name}-{address}"
+
+
+def _account_of(folder: Path) -> str | None:
+    """Whose state a folder holds, which another program may be using. None if it doesn't say."""
+    try:
+        identity = kept_fact(folder, "identity")
+    except JournalError:
+        return None
+    return None if identity is None else str(identity.get("account"))
+
+
+def check_memory(entries: int) -> None:
+    """Raises SettingsError if updates of so many entries surely don't fit this machine's free memory."""
+    needed, free = entries * _ENTRY, _free_memory()
+    if free is not None and needed > free:
+        raise SettingsError(
+            f"updates of {entries:,} entries take {needed / 2**30:.1f} GiB of memory, {free / 2**30:.1f} GiB are free: "
+            "end other programs, or take another machine"
+        )
+
+
+def _free_memory() -> int | None:
+    """Bytes; None where the system doesn't say."""
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return None if found is None else int(found[1]) << 10
 
 
 def open_shelf(settings: Settings) -> Store:

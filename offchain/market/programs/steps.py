@@ -1,7 +1,8 @@
 """What each role does next: pure functions of what it sees. The client rules of the protocol are here.
 
 A *view* holds all that a decision depends on, taken at one look. `next_..._step` returns the one step that is due, of
-those listed with each role. A step that fails is due again at the next look: nothing else keeps count.
+those listed with each role. A step that fails is due again at the next look, unless the view sets it `aside`: then the
+next one that is due comes first, so that what can't be done keeps nothing else from being done.
 
 Calls that enforce (start, fail, slash, finish, confirm) are anybody's once a deadline has passed. Every role makes
 them, since its own money waits for them; the contract takes the first.
@@ -9,6 +10,7 @@ them, since its own money waits for them; the contract takes the first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,10 +23,12 @@ __all__ = [
     "Step",
     "TrainerView",
     "enforcement",
+    "leave_opens",
     "next_aggregator_step",
     "next_owner_step",
     "next_trainer_step",
     "turn_opens",
+    "waiting_for",
 ]
 
 
@@ -38,11 +42,13 @@ class Step(Enum):
     DONE = "done"  # the project is closed and everything is withdrawn, or it takes no part
     # trainers, and others that hold a copy of the model
     FOLLOW = "follow"  # fetch, check, apply and serve the aggregates that were settled
+    REHEARSE = "rehearse"  # a round's work on this machine, before there is a stake
     ENROL = "enrol"  # check the project, then take a seat
     PREPARE = "prepare"  # train, quantise, commit, seal; all of it is kept
     SUBMIT = "submit"
     DELIVER = "deliver"
     PUBLISH = "publish"  # the payload's bytes reach the store
+    LEAVE = "leave"  # give the seat up, which costs what missing the round does, and saves the rest of the stake
     # aggregators
     ACCEPT = "accept"  # check the project, then agree
     TAKE_TURN = "take_turn"
@@ -66,41 +72,80 @@ class TrainerView:
     has_copy: bool  # of the model, at least as it was at first
     is_prepared: bool  # the running round's commitment and payload are kept
     is_published: bool  # the running round's payload is on the store
+    is_rehearsed: bool = True  # a round's work was done on this machine, before there is a stake
+    is_hopeless: bool = False  # neither this round nor the one before could be prepared on this machine
+    aside: frozenset[Step] = frozenset()
 
 
 def next_trainer_step(view: TrainerView) -> Step:
-    """ENROL; then each round FOLLOW, PREPARE, SUBMIT, DELIVER, PUBLISH; at the end WITHDRAW.
+    """REHEARSE, ENROL; then each round FOLLOW, PREPARE, SUBMIT, DELIVER, PUBLISH; at the end WITHDRAW.
 
     The payload's bytes go out in scoring, when nobody can submit or deliver any more, and as long as the round isn't
-    over. If the last aggregate is not to be had by the middle of collecting, the last good model has to do.
+    over. If the last aggregate is not to be had by the middle of collecting, the last good model has to do. Without any
+    model, or if a second round in a row can't be prepared, the trainer leaves towards the end of collecting.
     """
+    return next((step for step in _trainer_steps(view) if step not in view.aside), Step.WAIT)
+
+
+def _trainer_steps(view: TrainerView) -> Iterator[Step]:
     status, account = view.look.status, view.account
     if status.phase == Phase.CLOSED:
-        return Step.WITHDRAW if account.due or account.parts else Step.DONE
+        yield Step.WITHDRAW if account.due or account.parts else Step.DONE
+        return
     if account.seat is None:
-        if view.look.may_enrol:
-            is_owners = view.terms.reference and not status.active  # the first seat, whose row is the reference
-            return Step.WAIT if is_owners and not view.is_owner else Step.ENROL
-        is_waiting = status.phase == Phase.ACCEPTING and not view.look.is_overdue
-        return Step.WAIT if is_waiting else Step.DONE
+        yield from _joining_steps(view)
+        return
+    bit, has_begun = 1 << account.seat, status.phase not in (Phase.ACCEPTING, Phase.ENROLLING)
+    if has_begun and not status.active & bit and not account.parts:  # it has left
+        yield Step.WITHDRAW if account.due else Step.DONE
+        return
     if enforcement(view.look, view.terms):
-        return Step.ENFORCE
-    bit = 1 << account.seat
+        yield Step.ENFORCE
     if status.phase == Phase.COLLECTING and status.active & bit and not status.submitted & bit:
         half_over = view.look.now > status.deadline - view.terms.collect_window // 2
         if view.is_prepared:
-            return Step.SUBMIT
-        if view.has_copy and (not view.behind or half_over):
-            return Step.PREPARE
+            yield Step.SUBMIT
+        elif view.has_copy and (not view.behind or half_over):
+            yield Step.PREPARE
+        is_lost = not view.is_prepared and (view.is_hopeless or not view.has_copy)
+        if is_lost and view.look.now >= leave_opens(view.look, view.terms, account.seat):
+            yield Step.LEAVE
     if status.phase == Phase.DELIVERING and status.submitted & bit and not status.delivered & bit and view.is_prepared:
-        return Step.DELIVER
+        yield Step.DELIVER
     in_scoring = status.phase == Phase.SCORING or (status.phase == Phase.VACANT and status.in_scoring)
     if in_scoring and status.delivered & bit and view.is_prepared and not view.is_published:
-        return Step.PUBLISH
+        yield Step.PUBLISH
     if status.phase == Phase.HANDOVER and (account.due or account.parts) and not view.behind:
-        return Step.WITHDRAW
-    has_begun = status.phase not in (Phase.ACCEPTING, Phase.ENROLLING)
-    return Step.FOLLOW if has_begun and (view.behind or not view.has_copy) else Step.WAIT
+        yield Step.WITHDRAW
+    if has_begun and (view.behind or not view.has_copy):
+        yield Step.FOLLOW
+
+
+def _joining_steps(view: TrainerView) -> Iterator[Step]:
+    look, status, terms = view.look, view.look.status, view.terms
+    if not look.may_enrol and (status.phase != Phase.ACCEPTING or look.is_overdue):
+        yield Step.DONE
+        return
+    if not view.is_rehearsed:
+        yield Step.REHEARSE
+        return
+    is_owners = terms.reference and not status.active  # the first seat, whose row is the reference
+    if look.may_enrol and not _is_accepting(look, terms) and (view.is_owner or not is_owners):
+        yield Step.ENROL
+
+
+def _is_accepting(look: Look, terms: ProjectTerms) -> bool:
+    """Whether an aggregator may still accept: until then nobody can enrol."""
+    missing = look.status.accepted.bit_count() < len(terms.aggregators)
+    return look.status.phase == Phase.ACCEPTING and missing and look.now <= look.enrol_by - terms.enrol_window
+
+
+def leave_opens(look: Look, terms: ProjectTerms, seat: int) -> int:
+    """From when on who can't take part in a round gives its seat up: in the last quarter of collecting, one seat after
+    the other. Once so many have left that the project can't go on, it ends, and that costs the others nothing.
+    """
+    window = terms.collect_window
+    return look.status.deadline - window // 4 + seat * (window // 8) // terms.seats
 
 
 @dataclass(frozen=True)
@@ -116,6 +161,7 @@ class AggregatorView:
     proving: int  # seconds that opening the payloads and proving takes
     behind: int  # settled rounds whose aggregate it doesn't serve yet
     to_republish: bool  # the next of them is not to be had
+    aside: frozenset[Step] = frozenset()
 
 
 def next_aggregator_step(view: AggregatorView) -> Step:
@@ -124,32 +170,36 @@ def next_aggregator_step(view: AggregatorView) -> Step:
     It tries to get payloads until its proof couldn't be done before the deadline, and excludes or voids only then. A
     proof that is kept is sent again, never made again.
     """
+    return next((step for step in _aggregator_steps(view) if step not in view.aside), Step.WAIT)
+
+
+def _aggregator_steps(view: AggregatorView) -> Iterator[Step]:
     status, number = view.look.status, view.number
     if status.phase == Phase.CLOSED:
-        return Step.WITHDRAW if view.account.due or view.account.parts else Step.DONE
+        yield Step.WITHDRAW if view.account.due or view.account.parts else Step.DONE
+        return
     if number is None:
-        return Step.DONE
+        yield Step.DONE
+        return
     has_accepted, is_spent = status.accepted >> number & 1, status.spent >> number & 1
-    if status.phase == Phase.ACCEPTING and not has_accepted:
-        accept_by = view.look.enrol_by - view.terms.enrol_window
-        return Step.ACCEPT if view.look.now <= accept_by else Step.DONE
     if not has_accepted:
-        return Step.DONE
+        accept_by = view.look.enrol_by - view.terms.enrol_window
+        yield Step.ACCEPT if status.phase == Phase.ACCEPTING and view.look.now <= accept_by else Step.DONE
+        return
     is_free = status.current is None and status.phase in (Phase.ACCEPTING, Phase.VACANT)
     if is_free and not is_spent and turn_opens(view) <= view.look.now <= status.deadline:
-        return Step.TAKE_TURN
+        yield Step.TAKE_TURN
     if enforcement(view.look, view.terms):
-        return Step.ENFORCE
+        yield Step.ENFORCE
     in_scoring = status.phase == Phase.SCORING or (status.phase == Phase.VACANT and status.in_scoring)
     if status.phase == Phase.SCORING and status.current == view.address and view.look.now <= status.deadline:
-        return _scoring_step(view)
-    if in_scoring and view.unmirrored:
-        return Step.MIRROR
+        yield _scoring_step(view)
+    elif in_scoring and view.unmirrored:
+        yield Step.MIRROR
     if view.behind:
-        return Step.REPUBLISH if view.to_republish else Step.FOLLOW
+        yield Step.REPUBLISH if view.to_republish else Step.FOLLOW
     if status.phase == Phase.HANDOVER and view.account.due:
-        return Step.WITHDRAW
-    return Step.WAIT
+        yield Step.WITHDRAW
 
 
 def _scoring_step(view: AggregatorView) -> Step:
@@ -182,22 +232,29 @@ class OwnerView:
     account: Account
     ungranted: int  # members without a grant of the initial model's key; 0 if it is open
     behind: int  # settled rounds whose aggregate isn't in the owner's copy
+    aside: frozenset[Step] = frozenset()
 
 
 def next_owner_step(view: OwnerView) -> Step:
     """GRANT once aggregators have accepted and again once trainers have enrolled, CONFIRM once the last aggregate is
     there, WITHDRAW.
     """
+    return next((step for step in _owner_steps(view) if step not in view.aside), Step.WAIT)
+
+
+def _owner_steps(view: OwnerView) -> Iterator[Step]:
     status = view.look.status
     if status.phase == Phase.CLOSED:
-        return Step.WITHDRAW if view.account.due else Step.DONE
+        yield Step.WITHDRAW if view.account.due else Step.DONE
+        return
     if view.ungranted and status.phase != Phase.ACCEPTING and status.phase != Phase.ENROLLING:
-        return Step.GRANT
+        yield Step.GRANT
     if status.phase == Phase.HANDOVER and not view.behind:
-        return Step.CONFIRM
+        yield Step.CONFIRM
     if enforcement(view.look, view.terms):
-        return Step.ENFORCE
-    return Step.FOLLOW if view.behind else Step.WAIT
+        yield Step.ENFORCE
+    if view.behind:
+        yield Step.FOLLOW
 
 
 def enforcement(look: Look, terms: ProjectTerms) -> str | None:
@@ -215,3 +272,25 @@ def enforcement(look: Look, terms: ProjectTerms) -> str | None:
         return "fail"
     ends = {Phase.VACANT: "finish", Phase.SCORING: "slash", Phase.HANDOVER: "confirm"}
     return ends.get(status.phase) if look.is_overdue else None
+
+
+def waiting_for(look: Look, terms: ProjectTerms) -> tuple[str, int]:
+    """What a program that has nothing to do waits for, in words, and until when (seconds since 1970; 0 if open)."""
+    status, number = look.status, f"round {look.status.round + 1}"
+    if call := enforcement(look, terms):
+        return f"somebody to call {call}, which those before this account do first", 0
+    if status.phase in (Phase.ACCEPTING, Phase.VACANT) and status.current is None:
+        return "an aggregator to take the turn", status.deadline
+    if _is_accepting(look, terms):
+        return "all aggregators to accept", look.enrol_by - terms.enrol_window
+    if status.phase in (Phase.ACCEPTING, Phase.ENROLLING):
+        if terms.reference and not status.active:
+            return "the owner to take the first seat", look.enrol_by
+        return "trainers to enrol", look.enrol_by
+    told = {
+        Phase.COLLECTING: f"trainers to submit in {number}",
+        Phase.DELIVERING: f"trainers to deliver in {number}",
+        Phase.SCORING: f"the aggregator to settle {number}",
+        Phase.HANDOVER: "the owner to confirm the last aggregate",
+    }
+    return told.get(status.phase, "the project to go on"), status.deadline

@@ -25,7 +25,6 @@ from offchain.proving.kernels.field import P
 from offchain.proving.srs import Srs
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.errors import NotFound
-from offchain.storage.members import Place, What, seal_to_members
 from offchain.storage.payload import Aggregate, Payload, aggregate_to_bytes
 from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
@@ -176,11 +175,10 @@ def test_audit__unknown_policy_and_deliveries_in_another_order__is_asked_about_t
 def test_audit__aggregate_sealed_to_members__opens_with_a_members_key_alone(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put, member = play.stage.store.put, play.trainers[0]._key
-    place = Place(play.project.chain_id, play.project.address, What.AGGREGATE, 0)
+    member = play.trainers[0]._key
     play.to_settling()
     with monkeypatch.context() as patch:
-        patch.setattr(play.aggregator.store, "put", lambda data: put(seal_to_members(data, [member.public], place)))
+        patch.setattr(play.aggregator, "_recipients", lambda: [member.public])
         play.aggregator.settle()
     assert "the aggregate of round 0 is sealed to the members" in unchecked(audit(play))
     assert unchecked(audit(play, key=member)) == []
