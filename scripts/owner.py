@@ -83,8 +83,10 @@ def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
         project, relied = project_at(address, contracts, provider, depth, srs, settings.registry)
         is_own = folder is not None and known is not None and known["address"] == project.address
         console.print(page(project, kept_fact(folder, "accuracy") if folder and is_own else None), crop=False)
-        over = "of the SRS of that ptau" if srs else "whose SRS its verifier is for can't be told without a ptau"
-        console.print(f"Made by the registry {relied.registry}, of this package's contracts, {over}.", soft_wrap=True)
+        over = "that of this ptau" if srs else "not known without a ptau"
+        console.print(
+            f"Made of this package's contracts by the registry\n  {relied.registry}\nIts verifier's SRS: {over}"
+        )
 
 
 @cli.command("close", cls=ConnectedProviderCommand)

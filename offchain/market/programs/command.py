@@ -10,17 +10,15 @@ from typing import Any, TypeVar
 
 import click
 from ape.exceptions import ApeException
-from ape.logging import LogLevel
-from ape.logging import logger as ape_logger
 from rich.console import Console
 
 from offchain.errors import MeedError
 from offchain.market.project import Project
+from offchain.quiet import quiet_ape
 
 __all__ = ["agree", "common_options", "reporting"]
 
 _INTERRUPTED = 130  # what shells give a program that Ctrl-C has ended
-_NOISE = ("Danger! This account will now sign", "Using cached key for")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -44,10 +42,8 @@ def reporting() -> Iterator[Console]:
     """Logs to the terminal, in lines that nothing cuts; expected errors end a command with their sentence, Ctrl-C with
     another.
     """
-    console = Console(soft_wrap=True)
-    if ape_logger.level == LogLevel.INFO:
-        ape_logger.set_level(LogLevel.WARNING)
-    logging.getLogger("ape").addFilter(_is_no_noise)
+    console = Console()
+    quiet_ape()
     log = logging.getLogger("offchain")
     log.setLevel(logging.INFO)
     log.handlers = [_Lines(console)]
@@ -74,11 +70,6 @@ class _Lines(logging.Handler):
             self._console.print(self.format(record), soft_wrap=True, markup=False, highlight=False)
         except Exception:  # a log never stops a program
             self.handleError(record)
-
-
-def _is_no_noise(record: logging.LogRecord) -> bool:
-    """Ape says these at every call of an account that signs by itself, as those of programs do."""
-    return not record.getMessage().startswith(_NOISE)
 
 
 def agree(project: Project, provider: Any, stake: int) -> None:

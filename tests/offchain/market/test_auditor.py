@@ -32,6 +32,13 @@ from tests.offchain.market.play import SEATS, Play
 from tests.offchain.market.test_aggregator import sealed_for
 
 
+def as_if_the_terms_were(play: Play, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """As if the escrow had taken others than those that its address commits to."""
+    relied = trust.check_project(play.project, play.stage.contracts, play.stage.srs)
+    monkeypatch.setattr(auditor_module, "check_project", lambda *_, **__: relied)
+    monkeypatch.setattr(play.project, "terms", replace(play.project.terms, **changes))
+
+
 def audit(
     play: Play, store: Store | None = None, srs: Srs | None = None, key: SealingKey | None = None
 ) -> list[Finding]:
@@ -237,13 +244,14 @@ def test_audit__false_aggregate_and_a_good_republished_copy__goes_on_with_that(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play.to_settling()
-    put, false = play.stage.store.put, false_aggregate(play)
+    store, false = play.stage.store, false_aggregate(play)
     good: list[bytes] = []
-    monkeypatch.setattr(
-        play.aggregator,
-        "_put",
-        lambda round_, content: good.append(put(aggregate_to_bytes(content)).digest) or false,
-    )
+
+    def another(_round: int, content: Aggregate) -> bytes:
+        good.append(store.put(aggregate_to_bytes(content)).digest)
+        return store.get(false, 1 << 20)
+
+    monkeypatch.setattr(play.aggregator, "_to_members", another)
     play.aggregator.settle()
     republish = play.project.escrow.republish
     with pytest.raises(Difference, match="the aggregate of round 0 does not open the commitment"):

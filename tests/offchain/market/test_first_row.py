@@ -25,7 +25,7 @@ from offchain.training.local import initial_model
 from offchain.training.quantise import in_quanta
 from offchain.training.registry import make_task
 from tests.offchain.market.play import Play
-from tests.offchain.market.test_auditor import audit
+from tests.offchain.market.test_auditor import as_if_the_terms_were, audit
 
 SEATS = 5
 QUANTUM = 1 << 44
@@ -128,9 +128,7 @@ def test_audit__known_initial_model__holds(known_play: Play) -> None:
 
 
 def test_audit__terms_that_name_another_first_row__says_so(known_play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the escrow had taken another one than that of the terms."""
-    terms = replace(known_play.project.terms, first_row=b"\x05" * 32)
-    monkeypatch.setattr(known_play.project, "terms", terms)
+    as_if_the_terms_were(known_play, monkeypatch, first_row=b"\x05" * 32)
     with pytest.raises(Difference, match="another first row than the terms name"):
         audit(known_play)
 

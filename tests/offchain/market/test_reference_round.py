@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import ape
@@ -16,7 +15,7 @@ from offchain.storage.embedded import EmbeddedStore
 from offchain.training.registry import make_task
 from offchain.training.vector import dimension
 from tests.offchain.market.play import SEATS, Play
-from tests.offchain.market.test_auditor import audit, settle_round
+from tests.offchain.market.test_auditor import as_if_the_terms_were, audit, settle_round
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +85,6 @@ def test_round__owner_is_away__consensus_decides(guided_play: Play) -> None:
 def test_audit__owner_counts_as_a_trainer__named(guided_play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the terms that were agreed on had no reference."""
     settle_round(guided_play)
-    project = guided_play.project
-    monkeypatch.setattr(project, "terms", replace(project.terms, reference=False))
+    as_if_the_terms_were(guided_play, monkeypatch, reference=False)
     with pytest.raises(Exception, match="round 0: "):
         audit(guided_play)
