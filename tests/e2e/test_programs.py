@@ -15,6 +15,7 @@ from typing import Any
 import ape
 import pytest
 from ape import networks
+from safetensors import safe_open
 
 from offchain.market.chain import contract_at, deploy_contract
 from offchain.market.deployment import deploy
@@ -216,3 +217,15 @@ def test_programs__audit__passes(cast: Cast, outcome: dict[str, Any]) -> None:
     store, key = cast.folder / f"store-{own_store('standby')}", cast.folder / "standby" / "sealing.key"
     cast.program("auditor", "audit", outcome["address"], "--store", f"folder:{store}", "--key", str(key))
     assert cast.processes["auditor"].wait(120) == 0, cast.log("auditor")
+
+
+def test_programs__model__owner_and_trainer_have_the_same(cast: Cast, outcome: dict[str, Any]) -> None:
+    hashes = []
+    for name in ("owner", "trainer-0"):
+        out = cast.folder / f"{name}.safetensors"
+        stores = [word for k in (0, 1) for word in ("--store", f"folder:{cast.folder / f'store-{k}'}")]
+        cast.program(f"model-{name}", "model", "--state", str(cast.folder / name), "--out", str(out), *stores)
+        assert cast.processes[f"model-{name}"].wait(120) == 0, cast.log(f"model-{name}")
+        with safe_open(out, "np") as file:
+            hashes.append(file.metadata()["hash"])
+    assert hashes[0] == hashes[1] != ""

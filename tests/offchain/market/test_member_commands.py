@@ -25,6 +25,7 @@ from offchain.market.journal import Journal, kept_fact
 from offchain.market.member import ModelCopy
 from offchain.market.model import Model, model_hash
 from offchain.market.programs.base import KEY, Program, Surroundings
+from offchain.market.programs.command import agree
 from offchain.market.programs.owner import create
 from offchain.market.programs.trainer import TrainerProgram
 from offchain.market.project import Phase, Project
@@ -522,3 +523,11 @@ def test_create__what_is_locked__is_said_in_tokens_and_no_is_no(
     text = capsys.readouterr().out
     assert "Locks 260 PLAIN of 0xabc on ethereum:mainnet: 2 rounds, each 100 PLAIN to trainers and 20 PLAIN" in text
     assert "3 seats, 66.666666 PLAIN at stake for each" in text
+
+
+def test_agree__what_joining_costs__is_said_in_tokens(company: Company, capsys: pytest.CaptureFixture[str]) -> None:
+    project = the_project(company)
+    agree(project, company.provider, project.terms.trainer_stake)
+    text = capsys.readouterr().out
+    assert "2 rounds, reward 100 PLAIN a round, 3 seats, stake 66.666666 PLAIN" in text
+    assert str(project.terms.token) in text
