@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,12 @@ class Opened:
     @property
     def excluded(self) -> list[int]:
         return sorted([*self.missing, *self.bad])
+
+    def without(self, seats: list[int]) -> Opened:
+        """As if the payloads of these seats were missing."""
+        kept = [k for k, row in enumerate(self.rows) if row.seat not in seats]
+        rows, tails = [self.rows[k] for k in kept], [self.tails[k] for k in kept]
+        return Opened(self.deliveries, rows, self.updates[kept], tails, [*self.missing, *seats], self.bad)
 
 
 def settle_arguments(
@@ -159,8 +165,17 @@ class Aggregator:
         return SettledRound(settlement, ready.excluded, ready.prove_seconds, receipt)
 
     def open_round(self, round_: int) -> Opened:
-        """Whatever of a round's payloads is to be had now."""
-        return self._open_all(self.project.deliveries(round_))
+        """Whatever of a round's payloads is to be had now. Once an aggregate of some was published, the others count as
+        missing: it can only be settled again.
+        """
+        opened = self._open_all(self.project.deliveries(round_))
+        commitments = {row.commitment for row in opened.rows}
+        for published in self._published(round_):
+            if published & commitments and published != commitments:
+                late = [row.seat for row in opened.rows if row.commitment not in published]
+                logger.warning("round %d: published without the seats %s, which stay out", round_ + 1, late)
+                return opened.without(late)
+        return opened
 
     def make_ready(self, opened: Opened, round_: int, rate: int) -> ReadyRound:
         """Proves the round, without what can't be used, and keeps the aggregate for when it is settled. Raises
@@ -176,7 +191,7 @@ class Aggregator:
                 f"round {round_ + 1} was made ready without the seats {self._ready[1].excluded}, and is not made again "
                 f"without {excluded}: the difference of two aggregates is somebody's update"
             )
-        self._refuse_another_set(round_, [row.commitment for row in rows])
+        self._refuse_another_set(round_, {row.commitment for row in rows})
 
         public = self.public_rows()
         gram = gram_matrix(updates, [row.combination for row in public])
@@ -207,15 +222,11 @@ class Aggregator:
 
     def republish(self, settlement: Settlement) -> Any:
         """Makes the aggregate of a settled round again from its payloads, and names the copy. Raises MarketError."""
-        name = f"copy-of-{settlement.round}"
-        content = self._journal.read(name)
-        if content is None:
-            combination = self._made_again(settlement)
-            content = self._to_members(settlement.round, Aggregate(combination.values, combination.tail))
-            self._journal.write(name, content)
-        receipt = self._transact(self.project.escrow.republish, settlement.round, cid_of(content).digest)
+        name, combination = f"copy-of-{settlement.round}", self._made_again(settlement)
+        content = self._to_members(settlement.round, Aggregate(combination.values, combination.tail))
+        self._journal.write(name, content)
         self._put_kept(name, settlement)
-        return receipt
+        return self._transact(self.project.escrow.republish, settlement.round, cid_of(content).digest)
 
     def withdraw(self) -> Any:
         return self._transact(self.project.escrow.withdraw, self.account)
@@ -329,24 +340,25 @@ class Aggregator:
 
     def _put_kept(self, name: str, settlement: Settlement) -> None:
         """Publishes what is kept under this name: of which rows it is, is kept before."""
-        content = self._journal.read(name)
-        rows = [d.commitment for d in self.project.deliveries(settlement.round) if d.seat in settlement.seats]
-        published = self._refuse_another_set(settlement.round, rows)
-        if sorted(rows) not in published:
-            self._journal.set_fact(f"published-{settlement.round}", [*published, sorted(rows)])
-        if content is not None:
+        rows = {d.commitment for d in self.project.deliveries(settlement.round) if d.seat in settlement.seats}
+        self._refuse_another_set(settlement.round, rows)
+        published = self._published(settlement.round)
+        if rows not in published:
+            self._journal.set_fact(f"published-{settlement.round}", [sorted(points) for points in [*published, rows]])
+        if (content := self._journal.read(name)) is not None:
             self.store.put(content)
         self._journal.remove(name)
 
-    def _refuse_another_set(self, round_: int, rows: Iterable[Point]) -> list[list[Point]]:
-        """The sets of rows whose aggregate was published before; there are several only if the chain has changed under
-        them, and no two share a row. Raises MarketError if these would.
+    def _published(self, round_: int) -> list[set[Point]]:
+        """The sets of commitments whose aggregate was published. There are several only if the chain has changed under
+        them, and no two share any.
         """
-        published = [[(x, y) for x, y in points] for points in self._journal.fact(f"published-{round_}") or []]
-        mine = set(rows)
-        if any(mine != set(points) and mine & set(points) for points in published):
+        return [{(x, y) for x, y in points} for points in self._journal.fact(f"published-{round_}") or []]
+
+    def _refuse_another_set(self, round_: int, rows: set[Point]) -> None:
+        """Raises MarketError if the aggregate of another set that has some of these rows was published."""
+        if any(rows != published and rows & published for published in self._published(round_)):
             raise MarketError(
                 f"round {round_ + 1}: an aggregate of other payloads was published before. This one is not: the "
                 "difference of the two is somebody's update"
             )
-        return published

@@ -183,7 +183,7 @@ class Trainer:
         try:
             if schedule.epochs > _MANY_EPOCHS:
                 self.schedule = replace(schedule, epochs=1)
-                self._timed_update(rate, most_seconds / schedule.epochs)
+                self._timed_update(rate, most_seconds, schedule.epochs)
                 self.schedule = schedule
             update, seconds = self._timed_update(rate, most_seconds)
             quantised = self._quantised(update)
@@ -199,13 +199,15 @@ class Trainer:
             lost=int(np.count_nonzero(wanted & ~said)),
         )
 
-    def _timed_update(self, rate: int, most_seconds: float) -> tuple[npt.NDArray[np.float64], float]:
+    def _timed_update(self, rate: int, most_seconds: float, times: int = 1) -> tuple[npt.NDArray[np.float64], float]:
+        """An update and its seconds. Raises TaskError if so many `times` them are too many."""
         started = time.monotonic()
         update = self._update(0, rate)
-        seconds = time.monotonic() - started
+        seconds = (time.monotonic() - started) * times
         if seconds > most_seconds:
+            epochs = self.schedule.epochs * times
             raise TaskError(
-                f"training {self.schedule.epochs} epochs of {len(self.data):,} rows takes {seconds:.1f} s here, and "
+                f"training {epochs:,} epochs of {len(self.data):,} rows takes {seconds:.1f} s here, and "
                 f"{most_seconds:.1f} s are the most: train on fewer rows or a faster machine, or set most_seconds"
             )
         return update, seconds

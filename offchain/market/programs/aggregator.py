@@ -151,11 +151,11 @@ class AggregatorProgram(Program):
     def follow(self, look: Look) -> None:
         """Checks the next settled aggregate and serves it; publishes its own, if it could not right after settling."""
         settlement = self._next_settlement()
-        self.aggregator.publish(settlement)
         if settlement.total_weight:
             try:
+                self.aggregator.publish(settlement)
                 fetch_aggregate(self.project, self.around.store, self.around.srs, settlement, self.key)
-            except UNUSABLE as error:
+            except (MarketError, *UNUSABLE) as error:
                 self._tries += 1
                 raise Waiting(f"the aggregate of round {settlement.round + 1}: {error}") from error
             self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))

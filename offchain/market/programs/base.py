@@ -103,10 +103,10 @@ class Program(ABC):
                 self.wait_for(str(error))
             elif isinstance(error, _PASSING):
                 self.say(f"not now: {told(error)}")
-            elif self._has_stake:
-                self.complain(f"{told(error)}. The program goes on with what can be done", error)
-            else:
+            elif self._may_end():
                 raise
+            else:
+                self.complain(f"{told(error)}. The program goes on with what can be done", error)
         return Step.WAIT
 
     def turn(self) -> Step:
@@ -131,13 +131,23 @@ class Program(ABC):
             raise
         except Exception as error:
             self._refuse_without_journal(error)
-            if not self._has_stake:
+            if self._may_end():
                 raise
             self.set_aside(step, look, error)
             return False
         self._failures.pop(step, None)
         self.say(f"round {self._number(look)}: {step.value.replace('_', ' ')} done")
         return True
+
+    def _may_end(self) -> bool:
+        """Whether the account surely has nothing in the project: not by the last look, nor by the call that failed."""
+        if self._has_stake or self.journal.open_attempts():
+            return False
+        try:
+            look = self.project.look()
+            return look is None or not self.has_stake(look)
+        except Exception:  # the chain doesn't say
+            return False
 
     def set_aside(self, step: Step, look: Look, error: Exception) -> None:
         """Lets other steps go first: for the rest of the round if training failed for good, else for some looks."""
@@ -244,24 +254,32 @@ class Program(ABC):
 
     @property
     def copy(self) -> ModelCopy:
-        """Of the model: as it was kept, or made of the initial model. Raises one of `member.UNUSABLE`."""
+        """Of the model: as it was kept, or made of the initial model. Raises one of `member.UNUSABLE`; Waiting if what
+        was kept is damaged, and has to be made again.
+        """
         if self._copy is None:
-            kept: tuple[npt.NDArray[np.float64] | None, list[Point]] = (None, [])
             try:
-                kept = kept_copy(self.journal.fact("copy"), self.journal.read, self.project.terms.dimension)
+                kept = kept_copy(self._kept_copy, self.journal.read, self.project.terms.dimension)
             except PayloadError as error:
-                logger.warning("the kept copy of the model is damaged, and is made again: %s", error)
+                self.journal.set_fact("copy", None)
+                raise Waiting(f"the model: the kept copy is damaged ({error}), and is made again") from error
             self._copy = ModelCopy(self.project, self.around.store, self.around.srs, self.key, *kept)
         return self._copy
 
     @property
+    def _kept_copy(self) -> Any:
+        """What the journal says of the copy, if its file is there."""
+        kept = self.journal.fact("copy")
+        return kept if kept is not None and self.journal.path(kept["file"]).exists() else None
+
+    @property
     def has_copy(self) -> bool:
-        return self._copy is not None or self.journal.fact("copy") is not None
+        return self._copy is not None or self._kept_copy is not None
 
     @property
     def behind(self) -> int:
         """Settled rounds that aren't in the copy."""
-        kept = self.journal.fact("copy")
+        kept = self._kept_copy
         applied = [] if kept is None else [(x, y) for x, y in kept["applied"]]
         settled = [settlement.aggregate for settlement in self.project.settlements()]
         same = applied == settled[: len(applied)]
@@ -281,7 +299,7 @@ class Program(ABC):
         except UNUSABLE as error:
             raise Waiting(f"the aggregate of round {copy.rounds + 1}: {error}") from error
         finally:
-            if copy.rounds != before or self.journal.fact("copy") is None:
+            if copy.rounds != before or self._kept_copy is None:
                 self._keep(copy)
             for settlement in self.project.settlements()[before : copy.rounds]:
                 self.serve(settlement.cid, sealed_to_members_size(aggregate_size(self.project.terms.dimension)))

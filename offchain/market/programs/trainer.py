@@ -132,8 +132,9 @@ class TrainerProgram(Program):
         self.around.srs.prefix(terms.dimension + TAIL)
         check_memory(terms.dimension)
         trainer = self.trainer
-        for note in trainer.task.notes():
-            logger.warning("%s", note)
+        with running_the_task("reading the data"):
+            for note in trainer.task.notes():
+                logger.warning("%s", note)
         rehearsal = trainer.rehearse(
             self._first_model(trainer.task), terms.rate, settings.most_seconds or terms.collect_window / 2
         )
@@ -154,7 +155,8 @@ class TrainerProgram(Program):
         try:
             return fetch_initial_model(self.project, self.around.store, self.key)
         except SealingError:
-            return initial_model(task, self.settings.seed)
+            with running_the_task("making the model"):
+                return initial_model(task, self.settings.seed)
         except (PayloadError, TooLarge) as error:
             raise DescriptionError(f"the initial model: {error}") from None
         except StoreError as error:

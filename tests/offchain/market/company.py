@@ -41,6 +41,7 @@ class Killer:
     def __init__(self) -> None:
         self.seen: set[tuple[Any, ...]] = set()
         self.calls: list[tuple[str, str, str]] = []  # who, what for, the call's bytes
+        self.puts: list[bytes] = []  # what was about to be put on a store, by anybody
         self.who = ""  # whoever acts now, if it is to be killed
 
     def install(self, patch: pytest.MonkeyPatch, eth: Any) -> None:
@@ -61,8 +62,12 @@ class Killer:
         before(Journal, "remove", lambda journal, name: name)
         before(Journal, "add_attempt", self._noted)
         before(Journal, "end_attempts", lambda journal, nonce: nonce)
-        before(Store, "put", lambda store, content: len(content))
+        before(Store, "put", self._put)
         before(eth, "send_raw_transaction", lambda *raw: "sent")
+
+    def _put(self, store: Store, content: bytes) -> int:
+        self.puts.append(content)
+        return len(content)
 
     def _noted(self, journal: Journal, attempt: Attempt) -> tuple[str, int]:
         self.calls.append((self.who, attempt.purpose, attempt.call["data"]))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from offchain.market.errors import MarketError
+from offchain.market.member import fetch_aggregate
 from offchain.market.project import Phase
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.gram import gram_matrix
@@ -17,6 +18,7 @@ from offchain.proving.kernels.fold import exact_products
 from offchain.scoring.policy import evaluate
 from offchain.storage.payload import Payload, payload_to_bytes
 from offchain.storage.sealing import Envelope, seal
+from offchain.storage.unixfs import cid_of
 from tests.offchain.market.play import SEATS, Play
 
 
@@ -109,6 +111,128 @@ def test_settle__payload_of_another_vector_than_committed__its_row_is_excluded(p
     for trainer in play.trainers:
         trainer.publish()
     assert play.aggregator.settle().excluded == [2]
+
+
+def put_on(play: Play, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What is put on the store from now on."""
+    contents: list[bytes] = []
+    put = play.stage.store.put
+    monkeypatch.setattr(play.stage.store, "put", lambda content: contents.append(content) or put(content))
+    return contents
+
+
+def all_but_the_first_publish(play: Play) -> None:
+    play.to_scoring()
+    for trainer in play.trainers[1:]:
+        trainer.publish()
+
+
+def publish_late(play: Play) -> None:
+    assert play.trainers[0].prepared is not None
+    play.stage.store.put(play.trainers[0].prepared.sealed)
+
+
+def test_make_ready__late_payload__another_set_is_refused_and_nothing_is_published(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The difference of the two aggregates would be the late update."""
+    all_but_the_first_publish(play)
+    aggregator, rate = play.aggregator, play.project.status().rate
+    contents = put_on(play, monkeypatch)
+    assert aggregator.make_ready(aggregator.open_round(0), 0, rate).excluded == [0]
+    assert contents == []
+    play.trainers[0].publish()
+    late = aggregator.open_round(0)
+    assert late.excluded == []
+    with pytest.raises(MarketError, match=r"round 1 was made ready without the seats \[0\], and is not made again"):
+        aggregator.make_ready(late, 0, rate)
+    assert aggregator.settle().excluded == [0]
+    (event,) = play.project.settlements()
+    assert [cid_of(content).digest for content in contents[1:]] == [event.cid]  # the first is the late payload
+
+
+def test_settle__aggregate__reaches_the_store_once_the_round_is_settled(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.to_settling()
+    contents, transact = put_on(play, monkeypatch), play.aggregator._transact
+
+    def sent(method: Any, *arguments: Any) -> Any:
+        assert contents == []
+        return transact(method, *arguments)
+
+    monkeypatch.setattr(play.aggregator, "_transact", sent)
+    settlement = play.aggregator.settle().settlement
+    assert [cid_of(content).digest for content in contents] == [settlement.cid]
+
+
+def test_settle__call_that_did_not_arrive__is_sent_again_with_the_same_rows(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_but_the_first_publish(play)
+    calls: list[Any] = []
+
+    def lost(method: Any, *arguments: Any) -> Any:
+        calls.append(arguments)
+        raise MarketError("the node is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(play.aggregator, "_transact", lost)
+        for _ in range(2):
+            with pytest.raises(MarketError, match="the node is away"):
+                play.aggregator.settle()
+            play.trainers[0].publish()
+    assert calls[0] == calls[1]
+    assert play.aggregator.settle().excluded == [0]
+
+
+def test_settle__chain_reorganised_after_publication__late_payload_stays_out(play: Play, chain: Any) -> None:
+    all_but_the_first_publish(play)
+    with chain.isolate():
+        assert play.aggregator.settle().excluded == [0]
+    assert play.project.status().phase == Phase.SCORING
+    play.trainers[0].publish()
+    aggregator, rate = play.aggregator, play.project.status().rate
+    aggregator._ready = None  # as after a restart
+    assert aggregator.open_round(0).excluded == [0]
+    everything = aggregator._open_all(play.project.deliveries(0))
+    assert everything.excluded == []
+    with pytest.raises(MarketError, match="an aggregate of other payloads was published before"):
+        aggregator.make_ready(everything, 0, rate)
+    assert aggregator.settle().excluded == [0]
+
+
+def test_republish__settled_round__is_of_the_settled_rows(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_but_the_first_publish(play)
+    settlement = play.aggregator.settle().settlement
+    publish_late(play)
+    contents = put_on(play, monkeypatch)
+    play.aggregator.republish(settlement)
+    (copy,) = contents
+    assert [cid_of(copy).digest] == play.project.copies(0)
+    assert fetch_aggregate(play.project, play.stage.store, play.stage.srs, settlement) is not None
+
+
+def test_republish__another_settlement_of_the_round_than_was_published__refused_before_anything_is_sent(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the chain had been reorganised, and somebody else had settled with the late payload."""
+    all_but_the_first_publish(play)
+    settlement = play.aggregator.settle().settlement
+    publish_late(play)
+    contents = put_on(play, monkeypatch)
+    monkeypatch.setattr(play.aggregator, "_transact", pytest.fail)
+    another = replace(settlement, seats=list(range(SEATS)), weights=[1] * SEATS)
+    with pytest.raises(MarketError, match="an aggregate of other payloads was published before"):
+        play.aggregator.republish(another)
+    assert contents == []
+
+
+def test_member_keys__trainer_has_left__its_key_is_not_among_them(play: Play) -> None:
+    keys = [trainer._key.public for trainer in play.trainers]
+    assert play.project.member_keys() == [play.aggregator._key.public, *keys]
+    play.trainers[2].leave()
+    assert play.project.member_keys() == [play.aggregator._key.public, *keys[:2], *keys[3:]]
 
 
 def test_settle__policy_contract_decides_otherwise__refuses(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:

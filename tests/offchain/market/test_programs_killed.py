@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from offchain.market.programs.base import kept_key
 from offchain.market.project import Phase, Project
 from offchain.market.settings import OwnerSettings
 from offchain.proving.srs import Srs
-from offchain.storage.payload import payload_from_bytes, payload_size
+from offchain.storage.errors import SealingError, TooLarge
+from offchain.storage.members import Place, What, open_as_member
+from offchain.storage.payload import aggregate_size, payload_from_bytes, payload_size
 from offchain.storage.sealing import Envelope, SealingKey
+from offchain.storage.unixfs import cid_of
 from tests.offchain.market.company import Company, Signal
 
 ROUNDS, SEATS, REWARD = 2, 3, 10**21
@@ -118,6 +122,23 @@ def test_killed_aggregator__proof__is_sent_again_and_never_made_again(company: C
     calls = [data for who, purpose, data in company.killer.calls if (who, purpose) == ("aggregator-0", "settle")]
     assert len(calls) == 2 * ROUNDS  # each is prevented once
     assert len(set(calls)) == ROUNDS
+
+
+def test_killed_aggregator__every_round__publishes_the_settled_aggregate_alone(company: Company) -> None:
+    escrow = the_project(company)
+    company.stop("aggregator-0")
+    journal = company.surroundings("aggregator-0").journal
+    key, size = kept_key(journal), aggregate_size(escrow.terms.dimension)
+    published: list[tuple[int, bytes]] = []
+    for content in company.killer.puts:
+        for round_ in range(ROUNDS):
+            with suppress(SealingError, TooLarge):
+                open_as_member(content, key, Place(escrow.chain_id, escrow.address, What.AGGREGATE, round_), size)
+                published.append((round_, cid_of(content).digest))
+    settled = [(settlement.round, settlement.cid) for settlement in escrow.settlements()]
+    assert sorted(set(published)) == settled
+    rows = [sorted(d.commitment for d in escrow.deliveries(round_)) for round_ in range(ROUNDS)]
+    assert [journal.fact(f"published-{round_}") for round_ in range(ROUNDS)] == [[[[*p] for p in r]] for r in rows]
 
 
 def test_killed_owner__creates_one_project_and_pays_once(company: Company) -> None:

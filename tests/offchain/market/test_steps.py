@@ -13,9 +13,11 @@ from offchain.market.programs.steps import (
     Step,
     TrainerView,
     enforcement,
+    leave_opens,
     next_aggregator_step,
     next_owner_step,
     next_trainer_step,
+    waiting_for,
 )
 from offchain.market.project import Account, Look, Phase, Status
 from offchain.market.terms import ProjectTerms
@@ -50,6 +52,11 @@ def look(phase: Phase, now: int = DEADLINE - 900, **changes: Any) -> Look:
     return Look(5, now, replace(status, **changes), enrol_by=DEADLINE)
 
 
+def accepting(now: int = DEADLINE - WINDOW, **changes: Any) -> Look:
+    """Aggregators accept until DEADLINE, trainers enrol for as long again."""
+    return replace(look(Phase.ACCEPTING, now, **({"current": None} | changes)), enrol_by=DEADLINE + WINDOW)
+
+
 def trainer(at: Look, **changes: Any) -> TrainerView:
     view = TrainerView(
         at, TERMS, Account(0, 2, 3), is_owner=False, behind=0, has_copy=True, is_prepared=False, is_published=False
@@ -58,7 +65,9 @@ def trainer(at: Look, **changes: Any) -> TrainerView:
 
 
 STRANGER = Account(0, None, 0)
+LEAVES = DEADLINE - WINDOW // 4 + 2 * (WINDOW // 8) // 6  # the third seat of six
 LATE = DEADLINE + 1
+SKIPPED = frozenset({Step.PREPARE})
 DELIVERED = {"submitted": SEAT | OTHERS, "delivered": SEAT | OTHERS}
 
 
@@ -76,6 +85,15 @@ DELIVERED = {"submitted": SEAT | OTHERS, "delivered": SEAT | OTHERS}
         (trainer(look(Phase.ACCEPTING, LATE, current=None, active=0), account=STRANGER), Step.DONE),
         (trainer(look(Phase.ENROLLING, LATE), account=STRANGER), Step.DONE),
         (trainer(look(Phase.COLLECTING), account=STRANGER), Step.DONE),
+        # a round's work comes before the stake, and before anybody has accepted
+        (trainer(look(Phase.ACCEPTING, current=None, active=0), account=STRANGER, is_rehearsed=False), Step.REHEARSE),
+        (trainer(look(Phase.ENROLLING), account=STRANGER, is_rehearsed=False), Step.REHEARSE),
+        (trainer(look(Phase.COLLECTING), account=STRANGER, is_rehearsed=False), Step.DONE),
+        (trainer(look(Phase.COLLECTING), is_rehearsed=False), Step.PREPARE),
+        # nobody can enrol while an aggregator may still accept
+        (trainer(accepting(DEADLINE, current=FIRST, accepted=0b011, active=0), account=STRANGER), Step.WAIT),
+        (trainer(accepting(LATE, current=FIRST, accepted=0b011, active=0), account=STRANGER), Step.ENROL),
+        (trainer(accepting(current=FIRST, active=0), account=STRANGER), Step.ENROL),
         # before the first round nobody has the key of the model
         (trainer(look(Phase.ENROLLING), has_copy=False), Step.WAIT),
         # collecting
@@ -84,6 +102,26 @@ DELIVERED = {"submitted": SEAT | OTHERS, "delivered": SEAT | OTHERS}
         (trainer(look(Phase.COLLECTING, DEADLINE - 400), behind=1), Step.PREPARE),
         (trainer(look(Phase.COLLECTING), has_copy=False), Step.FOLLOW),
         (trainer(look(Phase.COLLECTING, DEADLINE - 400), has_copy=False), Step.FOLLOW),
+        # no model until the last quarter: the seat is given up, and what is left of the stake is saved
+        (trainer(look(Phase.COLLECTING, LEAVES - 1), has_copy=False), Step.FOLLOW),
+        (trainer(look(Phase.COLLECTING, LEAVES), has_copy=False), Step.LEAVE),
+        (trainer(look(Phase.COLLECTING, DEADLINE), has_copy=False), Step.LEAVE),
+        (trainer(look(Phase.COLLECTING, LEAVES, submitted=SEAT), has_copy=False), Step.FOLLOW),
+        (trainer(look(Phase.COLLECTING, LEAVES), has_copy=False, is_prepared=True), Step.SUBMIT),
+        (trainer(look(Phase.COLLECTING, LEAVES)), Step.PREPARE),
+        (trainer(look(Phase.COLLECTING, LEAVES, active=SEAT | 0b11), has_copy=False), Step.ENFORCE),
+        (trainer(look(Phase.DELIVERING, LEAVES), has_copy=False), Step.FOLLOW),
+        (trainer(look(Phase.COLLECTING, active=OTHERS | 1 << 4), account=Account(9, 2, 0)), Step.WITHDRAW),
+        (trainer(look(Phase.COLLECTING, active=OTHERS | 1 << 4), account=Account(0, 2, 0)), Step.DONE),
+        (trainer(look(Phase.SCORING, LATE, active=OTHERS | 1 << 4), account=Account(0, 2, 0)), Step.DONE),
+        # a round that can't be prepared: other steps go on, and after a second one the seat is given up
+        (trainer(look(Phase.COLLECTING), aside=SKIPPED), Step.WAIT),
+        (trainer(look(Phase.COLLECTING, DEADLINE - 400), aside=SKIPPED, behind=1), Step.FOLLOW),
+        (trainer(look(Phase.COLLECTING, LEAVES), aside=SKIPPED), Step.WAIT),
+        (trainer(look(Phase.COLLECTING, LEAVES), aside=SKIPPED, is_hopeless=True), Step.LEAVE),
+        (trainer(look(Phase.COLLECTING, LEAVES - 1), aside=SKIPPED, is_hopeless=True), Step.WAIT),
+        (trainer(look(Phase.COLLECTING, LEAVES), is_hopeless=True), Step.PREPARE),
+        (trainer(look(Phase.FAILED, deadline=0), aside=SKIPPED), Step.ENFORCE),
         (trainer(look(Phase.COLLECTING), is_prepared=True), Step.SUBMIT),
         (trainer(look(Phase.COLLECTING), is_prepared=True, behind=1), Step.SUBMIT),
         (trainer(look(Phase.COLLECTING, submitted=SEAT), is_prepared=True), Step.WAIT),
@@ -133,11 +171,6 @@ def vacant(now: int = DEADLINE - WINDOW, **changes: Any) -> Look:
     return look(Phase.VACANT, now, **({"current": None} | changes))
 
 
-def accepting(now: int = DEADLINE - WINDOW, **changes: Any) -> Look:
-    """Aggregators accept until DEADLINE, trainers enrol for as long again."""
-    return replace(look(Phase.ACCEPTING, now, **({"current": None} | changes)), enrol_by=DEADLINE + WINDOW)
-
-
 @pytest.mark.parametrize(
     ("view", "step"),
     [
@@ -173,6 +206,10 @@ def accepting(now: int = DEADLINE - WINDOW, **changes: Any) -> Look:
         (aggregator(vacant(in_scoring=True, spent=0b010), 1, unmirrored=1), Step.MIRROR),
         (aggregator(look(Phase.COLLECTING), behind=1), Step.FOLLOW),
         (aggregator(look(Phase.COLLECTING), behind=1, to_republish=True), Step.REPUBLISH),
+        # what fails keeps nothing else from being done
+        (aggregator(look(Phase.SCORING), unusable=0, behind=1, aside=frozenset({Step.SETTLE})), Step.FOLLOW),
+        (aggregator(vacant(), aside=frozenset({Step.TAKE_TURN})), Step.WAIT),
+        (aggregator(look(Phase.CLOSED), account=Account(5, None, 0), aside=frozenset({Step.WITHDRAW})), Step.WAIT),
         # the end
         (aggregator(look(Phase.HANDOVER), account=Account(5, None, 0)), Step.WITHDRAW),
         (aggregator(look(Phase.CLOSED), account=Account(5, None, 0)), Step.WITHDRAW),
@@ -199,6 +236,42 @@ def test_next_aggregator_step__view__step(view: AggregatorView, step: Step) -> N
 )
 def test_next_owner_step__view__step(at: Look, ungranted: int, behind: int, due: int, step: Step) -> None:
     assert next_owner_step(OwnerView(at, TERMS, Account(due, None, 0), ungranted, behind)) == step
+
+
+def test_next_owner_step__a_step_that_fails__keeps_no_other_from_being_done() -> None:
+    at, aside = look(Phase.SCORING, LATE), frozenset({Step.GRANT})
+    assert next_owner_step(OwnerView(at, TERMS, Account(0, None, 0), 3, 0, aside)) == Step.ENFORCE
+
+
+def test_leave_opens__six_seats__one_after_the_other_and_in_time_to_be_mined() -> None:
+    times = [leave_opens(look(Phase.COLLECTING), TERMS, seat) for seat in range(6)]
+    assert times[0] == DEADLINE - WINDOW // 4
+    assert times == sorted(set(times))
+    assert times[-1] < DEADLINE - WINDOW // 8
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "until"),
+    [
+        (accepting(), "an aggregator to take the turn", DEADLINE),
+        (accepting(current=FIRST, accepted=0b001), "all aggregators to accept", DEADLINE),
+        (accepting(current=FIRST, active=0), "trainers to enrol", DEADLINE + WINDOW),
+        (look(Phase.ENROLLING), "trainers to enrol", DEADLINE),
+        (look(Phase.ENROLLING, LATE), "somebody to call start, which those before this account do first", 0),
+        (look(Phase.COLLECTING), "trainers to submit in round 2", DEADLINE),
+        (look(Phase.DELIVERING), "trainers to deliver in round 2", DEADLINE),
+        (look(Phase.SCORING), "the aggregator to settle round 2", DEADLINE),
+        (vacant(), "an aggregator to take the turn", DEADLINE),
+        (look(Phase.HANDOVER), "the owner to confirm the last aggregate", DEADLINE),
+        (look(Phase.CLOSED, deadline=0), "the project to go on", 0),
+    ],
+)
+def test_waiting_for__look__says_what_and_until_when(at: Look, what: str, until: int) -> None:
+    assert waiting_for(at, TERMS) == (what, until)
+
+
+def test_waiting_for__the_owners_seat__says_so() -> None:
+    assert waiting_for(accepting(current=FIRST, active=0), GUIDED)[0] == "the owner to take the first seat"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from offchain.storage import sealing
 from offchain.storage.errors import SealingError
-from offchain.storage.sealing import Envelope, SealingKey, check_public_key, seal, sealed_size
+from offchain.storage.sealing import Envelope, SealingKey, check_public_key, is_usable, seal, sealed_size
 
 PROJECT = "0x" + "a1" * 20
 SENDER = "0x" + "b2" * 20
@@ -145,14 +145,44 @@ def test_open__crafted_to_decrypt_to_two_contents__opens_for_one_key_only(keys: 
         keys[1].open(header + body, ENVELOPE, 32)
 
 
+FIELD = 2**255 - 19
+# the points of order 1, 2, 4 and 8 of the curve and its twist, whose product with any secret is zero (RFC 7748, section
+# 6.1; the two of order 8 are those of D. J. Bernstein, "Curve25519", 2006)
+LOW_ORDER = [
+    0,
+    1,
+    FIELD - 1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+]
+ALIASES = [u + k for u in LOW_ORDER for k in (FIELD, 2**255, FIELD + 2**255) if u + k < 2**256]
+NOT_CANONICAL = [FIELD + 2, 2**255 - 1, 2**255 + 9, 2**256 - 1]
+
+
+def numbered(u: int) -> bytes:
+    return u.to_bytes(32, "little")
+
+
 @pytest.mark.parametrize(
-    "public", [b"", bytes(31), bytes(33), bytes(32), b"\x01" + bytes(31)], ids=lambda key: key.hex()[:4]
+    "public",
+    [b"", bytes(31), bytes(33), *map(numbered, [*LOW_ORDER, *ALIASES, *NOT_CANONICAL])],
+    ids=lambda key: f"{len(key)}-{key[::-1].hex()[:8]}-{key.hex()[:4]}",
 )
 def test_check_public_key__unusable__raises(keys: list[SealingKey], public: bytes) -> None:
     with pytest.raises(SealingError, match="no usable public key"):
         check_public_key(public)
     with pytest.raises(SealingError, match="no usable public key"):
         seal(CONTENT, [keys[0].public, public], ENVELOPE)
+    assert not is_usable(public)
+
+
+def test_check_public_key__another_form_of_a_key__could_not_be_opened_with_it(keys: list[SealingKey]) -> None:
+    """HPKE binds the recipient's bytes, and who has the secret computes the canonical ones."""
+    alias = keys[0].public[:31] + bytes([keys[0].public[31] | 0x80])
+    slot = sealing._SUITE.encrypt(b"key", X25519PublicKey.from_public_bytes(alias), b"info")
+    assert list(keys[0].unwrap(slot, b"info")) == []
+    assert not is_usable(alias)
+    assert is_usable(keys[0].public)
 
 
 @pytest.mark.parametrize("count", [0, 9])
