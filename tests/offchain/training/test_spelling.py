@@ -56,7 +56,7 @@ def test_same_but_for_case__pair__is_told() -> None:
     [
         ("BONN", "'BONN' (did you mean 'Bonn'?)"),
         ("Zurich", "'Zurich' (did you mean 'Zürich'?)"),
-        ("008", "'008'"),  # another code
+        ("10000000000000007918", "'10000000000000007918'"),  # another number
         ("elsewhere", "'elsewhere'"),
         ("\x1b", r"'\x1b'"),
     ],

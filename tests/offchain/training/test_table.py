@@ -90,6 +90,7 @@ UNREADABLE: dict[str, tuple[str | bytes, str]] = {
     "open quote at the end": ('a,b\n1,x\n2,"y', "line 3: a quote without its partner"),
     "inch sign": ('a,b\n1,x\n2,5" pipe\n', "line 3: a quote without its partner; .* written twice"),
     "quote that swallows": ('a,b,c\n1,2,3\n4,x"y,"5\n6,7,"8"\n9,1,2\n', "line 3: .*quote"),
+    "quote that swallows a line": ('a,b,c\n1,2,3\nx"4,"5\n6",7"x\n', "line 3: a cell in quotes goes on until line 4"),
     "swallows to the end": ('a,b,c\n1,2,3\n4,x"y,"5\n6,7,8\n', "line 3: a quote is never closed"),
     "text after a quote": ('a,b\n1,"x" y\n', "line 2: ',' expected after '\"'"),
     "endless cell": (f"a,b\n1,{'x' * 200_000}\n", "line 2: field larger than field limit"),

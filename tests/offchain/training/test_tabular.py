@@ -212,7 +212,8 @@ def test_csv__unusable_file__raises_with_what_to_do(write: Write, name: str) -> 
     "texts",
     [
         ["NA", "ZA", "BW"], ["None", "null", "nan"], ["Infinity", "Kia"], ["True", "False"], ["Q1", "Q2", "Q3"],
-        ["18-24", "25-64", "65+"], ["<18", "18-65", ">65"], ["120/80", "110/70"], ["1st", "2nd", "3rd"],
+        ["18-24", "25-64", "65+"], ["<18", "18-65", ">65"], ["1-4", "5+", "10+"],
+        ["120/80", "110/70"], ["1st", "2nd", "3rd"],
         ["A12", "B7", "C9"], ["2D", "3D"], ["a@1", "b@2"], ["?", "yes", "no"],
     ],
     ids=str,
@@ -247,6 +248,7 @@ CHOSEN: dict[str, tuple[Callable[[int], str], str, int]] = {  # cells, what they
     "codes of letters and digits": (lambda k: ["7", "A12", "8", "B3"][k % 4], "categories", 4),
     "postcodes": (lambda k: ["01067", "10115", "20095"][k % 3], "categories", 3),
     "digits": (lambda k: str(k % 3), "categories", 3),
+    "texts with commas": (lambda k: ['"1,5"', '"2,3"', "1.5"][k % 3], "categories", 3),
     "dates": (lambda k: f"2021-0{k % 3 + 1}-01", "categories", 3),
     "leading zeros": (lambda k: f"{k:03}", "numbers", 1),
     "amounts of wei": (lambda k: str(10**18 + k * 10**15), "numbers", 1),
@@ -407,6 +409,28 @@ def test_load__spelling_of_another_case__is_read_and_noted(write: Write) -> None
     )
     assert "'BONN' as 'Bonn'" in notes
     assert "'Yes' as 'yes'" in notes
+
+
+def test_load__column_of_that_name_and_one_of_that_number__takes_the_first(write: Write) -> None:
+    owner = ["2019,buys", *[f"{k % 7},{k % 2}" for k in range(40)]]
+    trainer = ["2019,2019.0,buys", *[f"{k % 7},{k % 5},{k % 2}" for k in range(40)]]
+    task = task_from_description(described(write, owner), path=write(trainer, "trainer.csv"))
+    expected = Tabular(write(owner, "owner.csv"), label="buys")
+    assert torch.equal(task.load().train.features, expected.load().train.features)
+
+
+def test_csv__names_given_in_parts_of_letters__are_those_of_the_file(write: Write) -> None:
+    path = write(["größe,tür,x", *[f"{k % 7},{'ab'[k % 2]},person {k}" for k in range(40)]])
+    task = Tabular(path, label="tu\u0308r", ignore=["x"], categories=["gro\u0308ße"])
+    assert [column.name for column in task.schema.columns] == ["größe"]
+    assert task.schema.inputs == 7
+
+
+def test_load__commas_in_texts__say_nothing_of_the_decimal_sign(write: Write) -> None:
+    trainer = changed(5, 1, '"1,5"')
+    task = task_from_description(described(write, lines()), path=write(trainer, "trainer.csv"))
+    task.load()
+    assert "'1,5' in line 6" in task.notes()[0]
 
 
 def test_load__value_between_two_that_differ_in_case__is_unknown(write: Write) -> None:
