@@ -28,7 +28,7 @@ from offchain.storage.payload import model_to_bytes, task_to_bytes
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
 from offchain.training.tabular import Tabular
-from offchain.training.task import Task
+from offchain.training.task import Task, failing
 
 __all__ = ["OwnerProgram", "create", "created"]
 
@@ -138,9 +138,11 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     if unknown := sorted(settings.windows.keys() - set(_PHASES)):
         raise SettingsError(f"windows: no phase {', '.join(unknown)}; there are {', '.join(_PHASES)}")
     task, schedule = _task(settings), Schedule(settings.epochs, settings.batch_size)
+    with failing(f"the data of {task.name!r} can't be loaded"):
+        data = task.load().train
     made = pilot(
         task,
-        task.load().train,
+        data,
         seed=settings.seed,
         learning_rate=settings.learning_rate,
         epochs=schedule.epochs,
