@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offchain.experiments.buffers import BUFFERS
 from offchain.experiments.cost import COST
 from offchain.experiments.experiment import Experiment
 from offchain.experiments.fairness import FAIRNESS
@@ -16,5 +17,5 @@ __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, RATE, REFERENCE, COST)
+    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, BUFFERS, RATE, REFERENCE, COST)
 }

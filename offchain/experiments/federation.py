@@ -49,6 +49,10 @@ class Setup:
     batch_size: int = 16
     bits: int = 16  # of an entry; 0: not quantised, for comparison
 
+    def start(self, data: Samples, seed: int) -> Floats:
+        """The model, float64[d], that a project starts from; `data` are an honest trainer's."""
+        return initial_model(self.task, seed)
+
     def train(
         self,
         models: Floats,
@@ -115,7 +119,7 @@ def play(
     n = len(shares)
     random = np.random.default_rng([seed, 7])
     stakes = random.lognormal(size=n)
-    model = initial_model(setup.task, seed)
+    model = setup.start(shares[-1], seed)
     residuals = np.zeros((n, model.size))
     own_residual = np.zeros(model.size)
     past: list[Floats] = []

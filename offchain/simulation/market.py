@@ -33,7 +33,7 @@ from offchain.training.partition import partition_dirichlet
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
 from offchain.training.tabular import Tabular
-from offchain.training.task import Samples, Task
+from offchain.training.task import Samples, Task, failing
 
 __all__ = ["Market", "PartyResult", "RoundResult"]
 
@@ -109,7 +109,8 @@ class Market:
         options = self.options
         self.say("loading the data")
         self.task = _task(options)
-        data = self.task.load()
+        with failing(f"the data of {self.task.name!r} can't be loaded"):
+            data = self.task.load()
         shares = _shares(data.train, options)
         self.test, self.own = data.test, shares[0]
         schedule = Schedule(options.epochs, options.batch_size)

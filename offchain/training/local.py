@@ -28,7 +28,7 @@ from offchain.training.errors import TrainingError
 from offchain.training.order import batches, deterministic
 from offchain.training.statistics import calibrate, clipped, scaled
 from offchain.training.task import Samples, Task, failing
-from offchain.training.vector import LOCAL, load_vector, to_vector
+from offchain.training.vector import LOCAL, STATISTICS, load_vector, to_vector
 
 __all__ = ["evaluate", "initial_model", "ready", "train", "trained"]
 
@@ -128,24 +128,29 @@ def trained(
     return update, module
 
 
-def ready(task: Task, model: Floats, data: Samples | None = None) -> nn.Module:
+def ready(task: Task, model: Floats, data: Samples | None = None, recompute: bool = False) -> nn.Module:
     """A module with a model, float64[d], in evaluation mode. Local statistics are computed from `data`; without any
-    they are as built. Raises VectorError, TaskError.
+    they are as built. So are shared ones if asked to: who has data needn't rely on what others say of theirs. Raises
+    VectorError, TaskError.
     """
     module, layout = task.skeleton(), task.layout
     load_vector(module, model, layout)
     module.eval()
-    if data is not None and (local := layout.of_kind(LOCAL)):
-        calibrate(task, module, local, data)
+    specs = layout.of_kind(LOCAL, *([STATISTICS] if recompute else []))
+    if data is not None and specs:
+        calibrate(task, module, specs, data)
     return module
 
 
-def evaluate(task: Task, model: Floats, data: Samples, own: Samples | None = None) -> tuple[float, float]:
-    """Loss and metric of a model, float64[d], on some rows. Where statistics are local, they are computed from the
-    features of `own`, or of those rows themselves. Raises VectorError, TaskError; TrainingError if either is NaN.
+def evaluate(
+    task: Task, model: Floats, data: Samples, own: Samples | None = None, recompute: bool = False
+) -> tuple[float, float]:
+    """Loss and metric of a model, float64[d], on some rows. Where statistics are local, or all if asked to, they are
+    computed from the features of `own`, or of those rows themselves. Raises VectorError, TaskError; TrainingError if
+    either is NaN.
     """
     with deterministic(0), torch.no_grad():
-        module = ready(task, model, own or data)
+        module = ready(task, model, own or data, recompute)
         with failing(f"{task.name!r} can't be evaluated on {_said(data.features, data.labels)}"):
             loss = float(task.loss(module, data.features, data.labels))
             metric = float(task.metric(module, data.features, data.labels))

@@ -6,10 +6,10 @@
     made.findings                   # sentences for the owner: what quantising will cost
 
 The quantum is chosen by what was learned. Shared statistics begin as they are on the owner's data with the pilot's
-weights, so that the first round needn't bring them there; members can read them, as all of the model. A spread of a
-statistic becomes `SPREAD` quanta, or fewer where there are so many statistics beside so little that is learned that
-they would be more than a small part of an update. Their scales become public, and with them each spread on the owner's
-data, to a factor of two.
+weights, so that the first round needn't bring them there; members can read them, as all of the model. Their scales are
+such that, if each moved by its spread at once, they would have just the part of the pilot's update that statistics may
+have (`statistics.py`): coarser scales would cost whoever wants to falsify them less of its row, finer ones would be
+clipped. Scales become public, and with them each spread on the owner's data, to a factor of two.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ import numpy.typing as npt
 from offchain.training.errors import TaskError, TrainingError
 from offchain.training.local import initial_model, trained
 from offchain.training.order import deterministic
-from offchain.training.quantise import choose_quantum, quantise, zero_residual
+from offchain.training.quantise import QUANTUM_BITS, choose_quantum, quantise, zero_residual
 from offchain.training.statistics import STATISTICS_PART, scaled
 from offchain.training.task import Samples, Task
 from offchain.training.vector import to_vector
 
 __all__ = ["Pilot", "pilot", "rounding"]
 
-SPREAD = 64  # quanta
 _MOST_LOST = 1 / 4  # of the learned entries that moved
 
 Floats = npt.NDArray[np.float64]
@@ -70,13 +69,10 @@ def pilot(
         )
     quantum = choose_quantum(learned, bits)
     if layout.has_statistics:
-        step = float(np.ldexp(quantum, -64))
-        most = np.sqrt(STATISTICS_PART * float(learned @ learned) / layout.exponents.size) / step
-        spread = SPREAD
-        while spread > max(1.0, most):
-            spread //= 2
+        each = np.sqrt(STATISTICS_PART * float(learned @ learned) / layout.exponents.size)
+        reach = max(min(each, float(np.abs(learned).max())), np.ldexp(quantum, -QUANTUM_BITS))  # a quantum at least
         with deterministic(0):
-            task.settle(scaled(task, module, layout, data, spread * step))
+            task.settle(scaled(task, module, layout, data, float(reach)))
         statistics = to_vector(module, task.layout)[layout.learned :]
         model = np.concatenate([model[: layout.learned], statistics])
     return Pilot(model, learned, quantum, rounding(learned, quantum, bits))

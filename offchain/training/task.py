@@ -81,8 +81,8 @@ class Task(ABC):
     """The base of every task. `name` is unique among the tasks that a program knows."""
 
     name: ClassVar[str]
-    running_statistics: ClassVar[str] = "shared"  # or "local"
-    more_statistics: ClassVar[Sequence[str]] = ()
+    running_statistics: str = "shared"  # or "local"
+    more_statistics: Sequence[str] = ()
     _layout: Layout | None = None
 
     @abstractmethod
@@ -119,9 +119,9 @@ class Task(ABC):
             raise TaskError(
                 f'running_statistics of {self.name!r} is "shared" or "local", not {self.running_statistics!r}'
             )
-        skeleton = self.skeleton()
+        skeleton, more = self.skeleton(), self.more_statistics
         with failing(f"the module of {self.name!r} can't be made a vector"):
-            return Layout.of(skeleton, self.more_statistics, self.running_statistics == "local")
+            return Layout.of(skeleton, [more] if isinstance(more, str) else more, self.running_statistics == "local")
 
     @property
     def layout(self) -> Layout:

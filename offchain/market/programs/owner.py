@@ -34,7 +34,7 @@ from offchain.storage.unixfs import cid_of
 from offchain.training.local import evaluate
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
-from offchain.training.task import Task
+from offchain.training.task import Task, failing
 
 __all__ = ["OwnerProgram", "create", "created"]
 
@@ -188,9 +188,14 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     journal = around.journal
     with_ = parties(settings, around)
     task, schedule = _task(settings), Schedule(settings.epochs, settings.batch_size)
+    with failing(f"the data of {task.name!r} can't be loaded"):
+        loaded = task.load()
+        notes = task.notes()
+    for note in notes:
+        logger.warning("%s", note)
     made = pilot(
         task,
-        task.load().train,
+        loaded.train,
         seed=settings.seed,
         learning_rate=settings.learning_rate,
         epochs=schedule.epochs,
@@ -206,7 +211,7 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
         content, key = seal_model(content)
         description["owner_key"] = kept_key(journal).public.hex()
     published = task_to_bytes(description)
-    journal.write("test", samples_to_bytes(task.load().test))  # what the model is measured on, round by round
+    journal.write("test", samples_to_bytes(loaded.test))  # what the model is measured on, round by round
     journal.write("model", content)
     journal.write("task", published)
     journal.set_fact("model", {"key": key.hex()})

@@ -31,6 +31,7 @@ CELLS: dict[str, list[dict[str, Any]]] = {
     ],
     "stability": [{"setting": "size", "pay": "consensus", "seed": 0}],
     "quantisation": [{"task": "wine", "seed": 0}],
+    "buffers": [{"norm": "first", "inputs": "0 to 255", "statistics": "shared", "setting": "same", "seed": 0}],
     "rate": [{"setting": "same", "rate": 0.3, "floor": 0.0, "seed": 0}],
     "reference": [
         {"setting": "label-noise", "root": 30, "seed": 0},

@@ -204,18 +204,34 @@ def test_train__statistics__are_part_of_the_update_and_choose_no_quantum() -> No
     assert moved @ moved <= STATISTICS_PART * (learned @ learned)
 
 
-def test_pilot__spreads__are_64_quanta_and_the_first_round_needs_no_jump() -> None:
+def test_pilot__spreads__are_together_the_part_that_statistics_may_have() -> None:
     task = Table(load_digits, 255 / 16)
     data = task.parts(4)[0]
     made = piloted(task, data)
-    module = ready(task, made.model)
-    varies = data.features.std(0).numpy() > 0
+    module, learned = ready(task, made.model), task.layout.learned
     assert torch.allclose(module[0].running_mean, data.features.mean(0), rtol=0.01, atol=1e-3)
-    deviations = made.model[task.layout.learned + 64 :][varies] / (made.quantum * 2.0**-64)
-    assert deviations.min() >= 32
-    assert deviations.max() <= 64
+    deviations = made.model[learned + 64 :][data.features.std(0).numpy() > 0]
+    reach = np.sqrt(STATISTICS_PART * (made.update @ made.update) / 128)
+    assert deviations.max() <= reach
+    assert deviations.min() >= reach / 2
+    # and the first round needn't bring them there
     update, _ = trained(task, made.model, data, seed=1, **SCHEDULE)
-    assert np.abs(update[task.layout.learned :]).max() < 64 * made.quantum * 2.0**-64
+    assert np.abs(update[learned:]).max() < reach
+
+
+def test_pilot__few_statistics_beside_much_that_is_learned__move_no_more_than_that() -> None:
+    class Wide(Table):
+        def module(self) -> nn.Module:
+            return nn.Sequential(nn.Linear(13, 3_000), nn.BatchNorm1d(3_000), nn.Linear(3_000, 1), nn.BatchNorm1d(1))
+
+        def loss(self, model: nn.Module, features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return nn.functional.mse_loss(model(features)[:, 0], labels.float())
+
+    task = Wide(load_wine)
+    made = piloted(task, task.load().train)
+    assert made.model[task.layout.learned :].size == 6_002
+    deviations = made.model[-1:]
+    assert 0 < deviations.max() <= np.abs(made.update).max()
 
 
 # --- the part of an update
@@ -268,6 +284,17 @@ def test_evaluate__local_statistics__come_from_the_data_given() -> None:
     own, other = evaluate(task, model + update, data.test, data.train), evaluate(task, model + update, data.test)
     assert own != other
     assert min(own[1], other[1]) > 0.8
+
+
+def test_ready__statistics_that_others_have_falsified__are_recomputed_when_asked_to() -> None:
+    task = Table(load_digits, 255 / 16)
+    data, made = task.load(), piloted(task, task.load().train)
+    model = made.model + train(task, made.model, data.train, seed=0, **SCHEDULE)
+    false = model.copy()
+    false[task.layout.learned :][:64] += 100 * np.abs(model[task.layout.learned :]).max()
+    sound = evaluate(task, model, data.test)[1]
+    assert evaluate(task, false, data.test)[1] < 0.3
+    assert evaluate(task, false, data.test, data.train, recompute=True)[1] == pytest.approx(sound, abs=0.02)
 
 
 def test_layout__scales_nobody_has_said__raises_rather_than_evaluates_with_wrong_ones() -> None:
