@@ -116,10 +116,9 @@ def as_units(tokens: str, decimals: int) -> int:
     except InvalidOperation:
         amount = Decimal("NaN")
     size = amount.adjusted() + decimals  # of the first digit, in units: what is far out of range is never worked out
-    if amount.is_finite() and amount > 0 and size > MOST_DECIMALS:
-        units = Fraction(MAX_REWARD + 1)
-    else:
-        units = Fraction(amount) * 10**decimals if amount.is_finite() and size >= 0 else Fraction(0)
+    units = Fraction(0)
+    if amount.is_finite() and amount > 0 and size >= 0:
+        units = Fraction(amount) * 10**decimals if size <= MOST_DECIMALS else Fraction(MAX_REWARD + 1)
     if units < 1 or units.denominator != 1:
         raise MarketError(f"reward: not an amount of a token with {decimals} decimals: {tokens}")
     if units > MAX_REWARD:

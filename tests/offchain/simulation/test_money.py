@@ -103,7 +103,14 @@ def test_market__holder_too_poor__says_the_sum_before_anything_is_given(
 
 @pytest.mark.parametrize(
     ("tokens", "decimals", "units"),
-    [("1000", 18, 10**21), ("0.000001", 6, 1), ("2.5", 6, 2_500_000), ("7", 0, 7), ("1e3", 0, 1_000)],
+    [
+        ("1000", 18, 10**21),
+        ("0.000001", 6, 1),
+        ("2.5", 6, 2_500_000),
+        ("7", 0, 7),
+        ("1e3", 0, 1_000),
+        ("79228162514.264337593543950335", 18, 2**96 - 1),
+    ],
 )
 def test_as_units__whole_number_of_them__exact(tokens: str, decimals: int, units: int) -> None:
     assert as_units(tokens, decimals) == units
@@ -115,6 +122,18 @@ def test_as_units__whole_number_of_them__exact(tokens: str, decimals: int, units
 def test_as_units__anything_else__refused(tokens: str, decimals: int) -> None:
     with pytest.raises(MarketError, match=f"not an amount of a token with {decimals} decimals: {tokens}"):
         as_units(tokens, decimals)
+
+
+@pytest.mark.parametrize("tokens", ["1e30", "79228162514.264337593543950336", "1e999999999"])
+def test_as_units__beyond_the_contract__says_the_most(tokens: str) -> None:
+    with pytest.raises(MarketError, match=f"reward: at most 79,228,162,514 tokens of 18 decimals, .*, not {tokens}"):
+        as_units(tokens, 18)
+
+
+@pytest.mark.parametrize("tokens", ["1e-999999999", "-1e999999999", "-inf", "0e9"])
+def test_as_units__far_out_of_range__refused_at_once(tokens: str) -> None:
+    with pytest.raises(MarketError, match=f"reward: not an amount of a token with 18 decimals: {tokens}"):
+        as_units(tokens, 18)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +154,12 @@ def test_shown__amount__has_places_that_fit_the_reward(
 def test_options__reward_too_small_to_share__refused() -> None:
     with pytest.raises(OptionError, match="reward: at least one of the token's smallest units for each of 8 trainers"):
         MarketOptions(round_reward=7)
+
+
+def test_options__reward_beyond_the_contract__refused() -> None:
+    assert MarketOptions(round_reward=2**96 - 1).round_reward == 2**96 - 1
+    with pytest.raises(OptionError, match=r"reward: at most 2\^96 - 1 of the token's smallest units, not 79228"):
+        MarketOptions(round_reward=2**96)
 
 
 @pytest.mark.parametrize(
