@@ -7,13 +7,15 @@
 
 All little-endian, so a point of section 2 is a point of our kernels as it stands. The file is not trusted: every point
 is shown to lie on the curve, and `verified_powers` shows that they are consecutive powers of the one tau behind
-[tau]_2. That nobody knows this tau is the ceremony's word.
+[tau]_2. That nobody knows this tau is the ceremony's word, and which file is the ceremony's its digest tells: the
+BLAKE2b-512 of the whole file, as `b2sum` prints it. snarkjs' README lists those of the Perpetual Powers of Tau.
 
 Files go up to 2^28 powers, so points are read and checked a chunk at a time: memory doesn't grow with their number.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import struct
 from collections.abc import Iterable, Iterator
@@ -28,7 +30,7 @@ from offchain.proving.kernels.field import RADIX, P, Q, Words, from_ints, to_int
 from offchain.proving.kernels.msm import msm
 from offchain.proving.pairing import G2, G2Point, PointError, decode_g1, decode_g2, encode_g2, pairings_agree
 
-__all__ = ["CHUNK", "PtauFile", "verified_powers"]
+__all__ = ["CHUNK", "PtauFile", "digest_of", "verified_powers"]
 
 CHUNK = 1 << 17  # points at a time: 8 MB
 
@@ -101,6 +103,15 @@ def _read_g2(file: BinaryIO, offset: int) -> tuple[G2Point, G2Point]:
         raise SrsError(f"{file.name}: a coordinate of G2 isn't below the modulus")
     one, tau = ((x[1], x[0], y[1], y[0]) for x, y in ((plain[0:2], plain[2:4]), (plain[4:6], plain[6:8])))
     return one, tau
+
+
+def digest_of(path: Path) -> str:
+    """BLAKE2b-512 of a file, in hexadecimal digits. Raises SrsError if it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError as error:
+        raise SrsError(f"{path}: {error.strerror or error}") from error
 
 
 class PtauFile:

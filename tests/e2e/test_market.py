@@ -21,8 +21,11 @@ ROUNDS = 3
 def demo(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Market:
     market = Market(MarketOptions(rounds=ROUNDS), project, accounts, tmp_path_factory.mktemp("market"))
     market.open()
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         market.play_round()
+        so_far = json.loads(json.dumps(market.so_far()))
+        assert (so_far["finished"], len(so_far["rounds"])) == (False, number + 1)
+        assert "not played to its end" in render(so_far)
     return market
 
 
@@ -82,6 +85,7 @@ def test_market__closed__money_is_conserved(demo: Market, demo_result: dict[str,
 
 def test_market__result__has_what_readers_rely_on(demo_result: dict[str, Any]) -> None:
     assert {"reward", "refunded", "trainers", "rounds"} <= demo_result.keys()
+    assert demo_result["finished"] is True
     assert demo_result["options"]["round_reward"] == "1000000000000000000000"
     for trainer in demo_result["trainers"]:
         assert {"name", "role", "paid"} <= trainer.keys()
@@ -111,7 +115,12 @@ def test_report__of_a_market__shows_four_figures_and_every_trainer(demo_result: 
             "trainers: with consensus 32 at most together with rounds, for its public rows, not 28 and 5",
         ),
         ({"rounds": 25}, "trainers: with consensus 32 at most together with rounds, for its public rows, not 8 and 25"),
+        ({"rounds": 25}, "not 8 and 25: ask for fewer of either, or for another policy"),
         ({"least_rate": 0.0}, "least_rate must be in 1 .. "),
+        ({"least_rate": float("inf")}, "least rate: a number, not inf"),
+        ({"decay": float("nan")}, "decay: a number, not nan"),
+        ({"alpha": float("nan")}, "alpha: 0.01 to 1000, not nan"),
+        ({"learning_rate": 1e-10}, "learning rate: 2.3e-10 to 100, not 1e-10"),
         ({"byzantine": 15}, "byzantine must be in 0 .. 14"),
         ({"task": "data.csv"}, "label: a CSV file needs"),
         ({"task": "data.tsv", "label": ""}, "label: a CSV file needs"),

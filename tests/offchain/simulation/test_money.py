@@ -106,6 +106,12 @@ def test_options__reward_too_small_to_share__refused() -> None:
         MarketOptions(round_reward=7)
 
 
+def test_options__reward_beyond_the_contract__refused() -> None:
+    assert MarketOptions(round_reward=2**96 - 1).round_reward == 2**96 - 1
+    with pytest.raises(OptionError, match=r"reward: at most 2\^96 - 1 of the token's smallest units, not 79228"):
+        MarketOptions(round_reward=2**96)
+
+
 @pytest.mark.parametrize(
     ("dev", "token", "holder", "message"),
     [
