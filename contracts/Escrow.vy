@@ -601,7 +601,8 @@ def confirm():
 @nonreentrant
 def withdraw(to: address) -> uint256:
     """
-    @notice Pays what is due to the sender, and once the project is over what is left of its stake.
+    @notice Pays what is due to the sender, and once the project is over what is left of its stake. A token may have rounded or
+            taken from what is here: then what there is is paid, and what is missing stays due.
     @param to Who gets it.
     @return Token units.
     """
@@ -612,8 +613,14 @@ def withdraw(to: address) -> uint256:
     parts: uint256 = 0
     amount, parts = ledger._take(msg.sender, over, self.terms.trainer_part)
     assert amount != 0, "escrow: nothing due"
+    token: IERC20 = IERC20(self.terms.token)
+    held: uint256 = staticcall token.balanceOf(self)
+    # of nothing at all the token says so itself
+    if held != 0 and held < amount:
+        ledger._credit(msg.sender, amount - held)
+        amount = held
     log IEscrow.Withdrawn(account=msg.sender, to=to, amount=amount, parts=parts)
-    assert extcall IERC20(self.terms.token).transfer(to, amount, default_return_value=True), "escrow: token refused"
+    assert extcall token.transfer(to, amount, default_return_value=True), "escrow: token refused"
     return amount
 
 

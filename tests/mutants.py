@@ -235,6 +235,9 @@ MUTANTS = (
         "over: bool = state == machine.CLOSED",
     ),
     _escrow("withdraw", '    assert to != empty(address) and to != self, "escrow: bad recipient"\n'),
+    _escrow("withdraw", "if held != 0 and held < amount:", "if held < amount:"),
+    _escrow("withdraw", "        ledger._credit(msg.sender, amount - held)\n"),
+    _escrow("withdraw", "        amount = held\n"),
     # --- its guards and moves
     _escrow("settle void", 'block.timestamp <= m.d3, "escrow', 'block.timestamp < m.d3, "escrow'),
     _escrow(

@@ -110,3 +110,63 @@ contract CallbackToken is PlainToken {
         super._update(from, to, amount);
     }
 }
+
+/// As stETH: accounts have shares of a pool, and balances follow from them, rounded down. Transfers move whole shares, rounded up.
+contract SharesToken {
+    uint8 public constant decimals = 18;
+    uint256 public pool;
+    uint256 private shares;
+    mapping(address => uint256) private sharesOf;
+    mapping(address => mapping(address => uint256)) public allowance;
+
+    function mint(address to, uint256 amount) external {
+        uint256 added = shares == 0 ? amount : amount * shares / pool;
+        sharesOf[to] += added;
+        shares += added;
+        pool += amount;
+    }
+
+    function setPool(uint256 pool_) external {
+        pool = pool_;
+    }
+
+    function balanceOf(address account) public view returns (uint256) {
+        return sharesOf[account] * pool / shares;
+    }
+
+    function approve(address spender, uint256 amount) external returns (bool) {
+        allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        return _move(msg.sender, to, amount);
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external returns (bool) {
+        allowance[from][msg.sender] -= amount;
+        return _move(from, to, amount);
+    }
+
+    function _move(address from, address to, uint256 amount) private returns (bool) {
+        uint256 moved = (amount * shares + pool - 1) / pool;
+        require(moved <= sharesOf[from], "token: too few shares");
+        sharesOf[from] -= moved;
+        sharesOf[to] += moved;
+        return true;
+    }
+}
+
+/// Says of an account what it is told to say.
+contract LyingToken is PlainToken {
+    mapping(address => uint256) private said;
+
+    /// One more than what is said; 0 for the truth.
+    function setSaid(address account, uint256 more) external {
+        said[account] = more;
+    }
+
+    function balanceOf(address account) public view override returns (uint256) {
+        return said[account] == 0 ? super.balanceOf(account) : said[account] - 1;
+    }
+}

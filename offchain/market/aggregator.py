@@ -231,7 +231,9 @@ class Aggregator:
     def withdraw(self) -> Any:
         return self._transact(self.project.escrow.withdraw, self.account)
 
-    def _open_all(self, deliveries: list[Delivery]) -> Opened:
+    def _open_all(self, deliveries: list[Delivery], alike: bool = True) -> Opened:
+        """What opens. alike: and opens for every other aggregator, so that each could have gone on from this round."""
+        recipients = self.project.sealing_keys() if alike else None
         rows: list[Delivery] = []
         updates = np.empty((len(deliveries), self.project.terms.dimension), np.int16)
         tails: list[tuple[int, ...]] = []
@@ -240,7 +242,7 @@ class Aggregator:
         with stage(f"Opening {len(deliveries)} payloads", len(deliveries)) as advance:
             for delivery in sorted(deliveries, key=lambda delivery: delivery.seat):
                 try:
-                    payload = self._open(delivery)
+                    payload = self._open(delivery, recipients)
                     updates[len(rows)] = payload.update
                     rows.append(delivery)
                     tails.append(payload.tail)
@@ -253,15 +255,16 @@ class Aggregator:
                 advance(1)
         return Opened(deliveries, rows, updates[: len(rows)], tails, missing, bad)
 
-    def _open(self, delivery: Delivery) -> Payload:
-        """The payload that opens the delivered commitment. Raises the errors of store, sealing and payload, and
-        UnusablePayload.
+    def _open(self, delivery: Delivery, recipients: list[bytes] | None = None) -> Payload:
+        """The payload that opens the delivered commitment; recipients: to whom it has to be sealed. Raises the errors
+        of store, sealing and payload, and UnusablePayload.
         """
         terms = self.project.terms
         size = payload_size(terms.dimension)
         envelope = Envelope(self.project.chain_id, self.project.address, delivery.round, delivery.trainer)
         sealed = self.store.get(delivery.cid, sealed_size(size))
-        payload = payload_from_bytes(self._key.open(sealed, envelope, size), terms.dimension, terms.bits)
+        opened = self._key.open(sealed, envelope, size, recipients)
+        payload = payload_from_bytes(opened, terms.dimension, terms.bits)
         if commit(self.srs, payload.update, payload.tail) != delivery.commitment:
             raise UnusablePayload("payload and commitment differ")
         return payload
@@ -287,7 +290,8 @@ class Aggregator:
 
     def _made_again(self, settlement: Settlement) -> Combination:
         deliveries = self.project.deliveries(settlement.round)
-        again = self._open_all([delivery for delivery in deliveries if delivery.seat in settlement.seats])
+        settled = [delivery for delivery in deliveries if delivery.seat in settlement.seats]
+        again = self._open_all(settled, alike=False)
         if again.excluded:
             raise MarketError(f"the aggregate of round {settlement.round} is not to be had, nor all of its payloads")
         return Combination(*aggregate(again.updates, again.tails, settlement.weights))

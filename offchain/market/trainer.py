@@ -28,7 +28,7 @@ from offchain.market.terms import FIXED_ONE
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.srs import Srs
 from offchain.storage.payload import Payload, payload_to_bytes
-from offchain.storage.sealing import Envelope, SealingKey, check_public_key, is_usable, seal
+from offchain.storage.sealing import Envelope, SealingKey, check_public_key, seal, usable
 from offchain.storage.store import Store
 from offchain.storage.unixfs import cid_of
 from offchain.training.errors import TaskError
@@ -226,10 +226,10 @@ class Trainer:
     def _recipients(self) -> list[bytes]:
         """The aggregators' keys. One that nothing can be sealed to must not keep the payload from the others."""
         keys = self.project.sealing_keys()
-        usable = [key for key in keys if is_usable(key)]
-        if unusable := len(keys) - len(usable):
+        recipients = usable(keys)
+        if unusable := len(keys) - len(recipients):
             logger.warning("%d aggregators have unusable keys: the payload is sealed to the others", unusable)
-        return usable
+        return recipients
 
     def submit(self) -> Any:
         """Trains from the newest global model and submits the hash of the commitment to the update."""

@@ -6,7 +6,7 @@ HPKE (RFC 9180) in base mode, suite DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, Cha
 
     sealed  = header | AEAD(key, content; associated data = info | header)
     header  = version (1 byte) | recipients n (1 byte) | commitment (32) | n x slot (80)
-    slot_i  = HPKE.Seal(pk_i, info; key)
+    slot_i  = HPKE.Seal(pk_i, info; key), its ephemeral secret HMAC-SHA256(key; tag | info | pk_i)
     info    = domain tag | chain id (32) | project (20) | round (32) | sender (20)
 
 - *Bound to its place.* Chain, project, round and sender are in `info` and in the associated data. Sealed bytes that
@@ -15,13 +15,18 @@ HPKE (RFC 9180) in base mode, suite DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, Cha
 - *One content for all.* ChaCha20-Poly1305 doesn't commit to its key: bytes can be crafted that decrypt under two keys
   to two contents. The `commitment`, SHA-256 over info and key, rules that out: whoever opens sealed bytes at all has
   the same key and so the same content.
+- *For all or for none.* Slots follow from key and recipients, so who opens one makes all of them again and compares
+  the bits: payloads that some recipient couldn't open are refused by every other one too. HPKE's own ephemeral secret
+  is drawn at random; one drawn from the sealed key, as Fujisaki and Okamoto do, hides as well, since nobody but the
+  recipients can guess 32 random bytes, and any HPKE opens it.
 - *No forward secrecy, no sender authentication.* Who learns an aggregator's key later can open what was sealed to it:
   use a key for one project. That the sender is who it says, the chain shows: only the sender could deliver the digest
   under its name.
 
-Cost: one X25519 exchange a recipient (about 0.1 ms) and one pass over the content. The nonce of the content is zero:
+Cost: two X25519 exchanges a recipient (about 0.1 ms) and one pass over the content. The nonce of the content is zero:
 its key is used once. Reference: RFC 9180, sections 5.1.1 and 6.1; Len, Grubbs, Ristenpart, "Partitioning Oracle
-Attacks" (2021), for the commitment.
+Attacks" (2021), for the commitment; Fujisaki, Okamoto, "Secure Integration of Asymmetric and Symmetric Encryption
+Schemes" (1999), for the slots.
 """
 
 from __future__ import annotations
@@ -30,7 +35,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +58,7 @@ __all__ = [
     "is_usable",
     "seal",
     "sealed_size",
+    "usable",
     "wrap",
 ]
 
@@ -60,8 +66,11 @@ MAX_RECIPIENTS = 8  # aggregators that a project can list
 KEY = 32  # bytes of a key, public or secret
 SLOT = 32 + KEY + 16  # bytes of a recipient's slot: encapsulated key, sealed key, tag
 
-_VERSION = 1
-_DOMAIN = b"meed/sealed-payload/1"
+_VERSION = 2
+_DOMAIN = b"meed/sealed-payload/2"
+_EPHEMERAL = b"meed/slot/ephemeral/1"
+_KEM = b"KEM\x00\x20"  # suite identifiers of RFC 9180: DHKEM(X25519, HKDF-SHA256)
+_HPKE = b"HPKE\x00\x20\x00\x01\x00\x03"  # with HKDF-SHA256 and ChaCha20-Poly1305
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _TAG = 16
 _HEAD = 2 + 32
@@ -135,10 +144,14 @@ class SealingKey:
             file.flush()
             os.fsync(file.fileno())
 
-    def open(self, sealed: bytes, envelope: Envelope, max_size: int) -> bytes:
-        """The content of at most `max_size` bytes.
+    def open(
+        self, sealed: bytes, envelope: Envelope, max_size: int, recipients: Sequence[bytes] | None = None
+    ) -> bytes:
+        """The content of at most `max_size` bytes. recipients: all the keys that it has to be sealed to, in order;
+        without them only this one counts.
 
-        Raises SealingError, one message for whatever is wrong with the bytes.
+        Raises SealingError: one message for whatever is wrong with the bytes, another if not all of the recipients can
+        open them.
         """
         count = sealed[1] if len(sealed) >= _HEAD and sealed[0] == _VERSION else 0
         start = _HEAD + count * SLOT
@@ -148,7 +161,10 @@ class SealingKey:
         for key in self.unwrap(sealed[_HEAD:start], info):
             if hmac.compare_digest(_commitment(key, info), sealed[2:_HEAD]):
                 with suppress(InvalidTag):
-                    return ChaCha20Poly1305(key).decrypt(_NONCE, sealed[start:], info + header)
+                    content = ChaCha20Poly1305(key).decrypt(_NONCE, sealed[start:], info + header)
+                    if recipients is not None and sealed[_HEAD:start] != wrap(key, usable(recipients), info):
+                        raise SealingError("the payload isn't sealed alike to all aggregators")
+                    return content
         raise SealingError("the payload doesn't open")
 
     def unwrap(self, slots: bytes, info: bytes) -> Iterator[bytes]:
@@ -174,13 +190,14 @@ def seal(content: bytes, recipients: list[bytes], envelope: Envelope) -> bytes:
 
 
 def wrap(key: bytes, recipients: list[bytes], info: bytes) -> bytes:
-    """The slots that give a content key (32 bytes) to each of the public keys, one behind the other.
+    """The slots that give a content key (32 bytes, random) to each of the public keys, one behind the other. The same
+    arguments give the same bytes.
 
     Raises SealingError for a key that can't be sealed to.
     """
     for public in recipients:
         check_public_key(public)
-    return b"".join(_SUITE.encrypt(key, X25519PublicKey.from_public_bytes(public), info) for public in recipients)
+    return b"".join(_slot(key, public, info) for public in recipients)
 
 
 def sealed_size(size: int, recipients: int = MAX_RECIPIENTS) -> int:
@@ -209,6 +226,36 @@ def is_usable(public: bytes) -> bool:
     except SealingError:
         return False
     return True
+
+
+def usable(keys: Sequence[bytes]) -> list[bytes]:
+    """Those that something can be sealed to, in their order: whom payloads are sealed to."""
+    return [public for public in keys if is_usable(public)]
+
+
+def _slot(key: bytes, public: bytes, info: bytes) -> bytes:
+    """HPKE.Seal of a key in base mode (RFC 9180, sections 4.1, 5.1, 5.2), with an ephemeral secret that follows from
+    all of it.
+    """
+    ephemeral = X25519PrivateKey.from_private_bytes(hmac.digest(key, _EPHEMERAL + info + public, "sha256"))
+    encapsulated = ephemeral.public_key().public_bytes_raw()
+    exchanged = ephemeral.exchange(X25519PublicKey.from_public_bytes(public))
+    shared = _expand(_KEM, _extract(_KEM, b"", b"eae_prk", exchanged), b"shared_secret", encapsulated + public, 32)
+    context = b"\x00" + _extract(_HPKE, b"", b"psk_id_hash", b"") + _extract(_HPKE, b"", b"info_hash", info)
+    secret = _extract(_HPKE, shared, b"secret", b"")
+    cipher = ChaCha20Poly1305(_expand(_HPKE, secret, b"key", context, 32))
+    return encapsulated + cipher.encrypt(_expand(_HPKE, secret, b"base_nonce", context, 12), key, None)
+
+
+def _extract(suite: bytes, salt: bytes, label: bytes, material: bytes) -> bytes:
+    """LabeledExtract of RFC 9180, section 4."""
+    return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + material, "sha256")
+
+
+def _expand(suite: bytes, secret: bytes, label: bytes, info: bytes, length: int) -> bytes:
+    """LabeledExpand, of 32 bytes at the most: one block of HKDF."""
+    labeled = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
+    return hmac.digest(secret, labeled + b"\x01", "sha256")[:length]
 
 
 def _commitment(key: bytes, info: bytes) -> bytes:

@@ -224,3 +224,63 @@ def test_real_token__stops_altogether_and_mends__nothing_is_lost(make_market: Ma
     for account in (market.escrow, *market.people):
         market.tell(token, "setBlocked", account, False)
     market.everyone_withdraws()
+
+
+def test_real_token__shares_of_a_pool_that_shrinks__each_is_paid_until_nothing_is_left(
+    make_market: Make, deploy: Deploy
+) -> None:
+    """Balances fall by rounding alone. Who comes last has all but a few units, at once, and the rest once they are
+    there: nobody waits for somebody else.
+    """
+    token = deploy("SharesToken")
+    market = make_market(token=token, rounds=1).to_collecting().to_scoring()
+    market.settle(market.aggregators[0], [1, 2, 3, 4])
+    market.outsider_ends()
+    token.setPool(token.pool() - 1, sender=market.owner)
+    claims = {
+        person: market.books["due"][person.address]
+        + market.books["parts"][person.address] * market.terms["trainer_part"]
+        for person in market.people
+    }
+    claims = {person: claim for person, claim in claims.items() if claim}
+    owed = sum(claims.values())
+    assert market.books["sunk"] == 0
+    assert token.balanceOf(market.escrow) < owed
+
+    paid = {}
+    for person, claim in claims.items():
+        had = token.balanceOf(market.escrow)
+        assert market.send(person, market.escrow, market.encode(Call("withdraw", person))).status == 1
+        left = market.escrow.account_of(person).due
+        paid[person] = claim - left
+        assert paid[person] == min(claim, had)
+    *firsts, last = claims
+    assert all(paid[person] == claims[person] for person in firsts)
+    missing = claims[last] - paid[last]
+    assert 0 < missing < 10
+    assert market.escrow.account_of(last).due == missing
+
+    token.mint(market.escrow, 2 * missing, sender=market.owner)
+    assert market.send(last, market.escrow, market.encode(Call("withdraw", last))).status == 1
+    assert market.escrow.account_of(last).due == 0
+
+
+@pytest.mark.parametrize("said", [1, 10**30])
+def test_real_token__lies_about_the_escrow__each_is_owed_what_the_books_say(
+    said: int, make_market: Make, deploy: Deploy
+) -> None:
+    """Too little: so much is paid, and the rest once it tells the truth. Too much: as if it had said nothing."""
+    token = deploy("LyingToken")
+    market = make_market(token=token).to_collecting().to_scoring()
+    market.settle(market.aggregators[0], [1, 1, 1, 1])
+    liar, victim = market.stranger, market.trainers[0]
+    due, before = market.books["due"][victim.address], token.balanceOf(victim)
+    token.setSaid(market.escrow, said + 1, sender=liar)
+    assert market.send(victim, market.escrow, market.encode(Call("withdraw", victim))).status == 1
+    assert token.balanceOf(victim) - before == min(said, due)
+    token.setSaid(market.escrow, 0, sender=liar)
+    if said < due:
+        assert market.escrow.account_of(victim).due == due - said
+        assert market.send(victim, market.escrow, market.encode(Call("withdraw", victim))).status == 1
+    assert token.balanceOf(victim) - before == due
+    assert market.escrow.account_of(victim).due == 0

@@ -104,7 +104,7 @@ def machine_of(bazaar: Bazaar, callback: Any) -> type[RuleBasedStateMachine]:
                 if stall.allows(call):
                     stall.play(call)
                 else:
-                    with stall.refuses("escrow: "):
+                    with stall.refuses("escrow: " if stall.model.held else ""):  # the token says that there is none
                         stall.play(call)
 
         @rule(seed=SEEDS)
@@ -131,9 +131,12 @@ def machine_of(bazaar: Bazaar, callback: Any) -> type[RuleBasedStateMachine]:
 
         @rule(seed=SEEDS)
         def gift(self, seed: int) -> None:
+            """Or its opposite: the token takes a few units, as one that rounds; once a project is over, maybe much."""
             rng = random.Random(seed)
             stall = rng.choice(bazaar.stalls)
-            stall.give(rng.choice(stall.people), rng.choice([0, 1, 50_021]))
+            held = stall.model.held
+            most = rng.choice([3, held]) if stall.model.state in ("handover", "closed") else 3
+            stall.give(rng.choice(stall.people), rng.choice([0, 1, 50_021, -rng.randint(0, min(most, held))]))
 
         @rule(seed=SEEDS)
         def token_calls_from_within(self, seed: int) -> None:

@@ -61,7 +61,7 @@ class EscrowModel:
         self.pending_to: str | None = None
         self.stake = 0
         self.sunk = 0
-        self.gifts: Counter[str] = Counter()  # tokens sent here of their own accord: no call counts them
+        self.gifts: Counter[str] = Counter()  # tokens that no call counts: sent here, or taken away by the token
         # tokens outside, as differences
         self.wallets: Counter[str] = Counter({owner: -self.pot - self.bond})
         # what became of the reward of each round that is over: "trainers", "rounding", "sunk" or "owner"
@@ -288,15 +288,16 @@ class EscrowModel:
     def withdraw(self, who: str) -> None:
         parts = self.parts[who] if self.state in ("handover", "closed") else 0
         amount = self.due[who] + parts * self.part
-        need(amount > 0, "withdraw")
-        self.due[who] = 0
+        need(amount > 0 and self.held > 0, "withdraw")
+        paid = min(amount, self.held)
+        self.due[who] = amount - paid
         self.parts[who] -= parts
-        self.wallets[who] += amount
+        self.wallets[who] += paid
 
     # --- not a call of the escrow
 
     def give(self, who: str, amount: int) -> None:
-        """A plain transfer of the token."""
+        """A plain transfer of the token; or, below zero, what the token itself moves out of here."""
         self.wallets[who] -= amount
         self.gifts[who] += amount
 

@@ -530,6 +530,25 @@ def test_audit__a_withdrawal_left_out__state_shows_it(play: Play, monkeypatch: p
         audit(play)
 
 
+@pytest.mark.usefixtures("proofs_hold")
+def test_audit__the_token_took_from_the_escrow__who_was_paid_less_is_owed_the_rest_and_the_lack_is_named(
+    play: Play, accounts: Any
+) -> None:
+    settle_round(play)
+    escrow, token, trainer = play.project.escrow, play.stage.token, play.trainers[0]
+    due = play.project.account(trainer.account.address).due
+    accounts.impersonate_account(escrow.address)
+    escrow.provider.set_balance(escrow.address, 10**18)
+    token.transfer(trainer.account, token.balanceOf(escrow) - 5, sender=escrow.address)
+    trainer.withdraw()
+    head = escrow.provider.get_block("latest").number
+    books = replay(play, history_module.read_history(play.project, head))
+    assert books.due[trainer.account.address] == due - 5
+    assert books.due[trainer.account.address] == play.project.account(trainer.account.address).due
+    with pytest.raises(Difference, match=f"the escrow has 0 tokens, and owes {books.owed}"):
+        audit(play)
+
+
 def test_read_settle_call__within_another_call__is_found(play: Play) -> None:
     play.to_settling()
     receipt = play.aggregator.settle().receipt

@@ -212,10 +212,10 @@ def test_settle__payloads_are_gone_as_well__says_so_and_sends_nothing(
     withhold(second, monkeypatch, "nothing")
     opens = second.aggregator._open
 
-    def open_later(delivery: Delivery) -> Payload:
+    def open_later(delivery: Delivery, recipients: list[bytes] | None = None) -> Payload:
         if delivery.round == 0:
             raise NotFound("gone")
-        return opens(delivery)
+        return opens(delivery, recipients)
 
     monkeypatch.setattr(second.aggregator, "_open", open_later)
     with pytest.raises(MarketError, match="aggregate of round 0 is not to be had"):

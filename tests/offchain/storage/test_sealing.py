@@ -18,7 +18,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from offchain.storage import sealing
 from offchain.storage.errors import SealingError
-from offchain.storage.sealing import Envelope, SealingKey, check_public_key, is_usable, seal, sealed_size
+from offchain.storage.sealing import (
+    Envelope,
+    SealingKey,
+    check_public_key,
+    is_usable,
+    seal,
+    sealed_size,
+    usable,
+    wrap,
+)
 
 PROJECT = "0x" + "a1" * 20
 SENDER = "0x" + "b2" * 20
@@ -136,7 +145,7 @@ def test_open__crafted_to_decrypt_to_two_contents__opens_for_one_key_only(keys: 
         sealing._SUITE.encrypt(slot_key, X25519PublicKey.from_public_bytes(key.public), info)
         for slot_key, key in zip(slot_keys, keys, strict=False)
     ]
-    header = b"\x01\x02" + hashlib.sha256(b"meed/sealed-payload/key/1" + info + slot_keys[0]).digest() + b"".join(slots)
+    header = b"\x02\x02" + hashlib.sha256(b"meed/sealed-payload/key/1" + info + slot_keys[0]).digest() + b"".join(slots)
     body = two_keys_one_ciphertext(slot_keys, info + header)
     contents = [ChaCha20Poly1305(slot_key).decrypt(bytes(12), body, info + header) for slot_key in slot_keys]
     assert contents[0] != contents[1]  # the AEAD alone accepts both
@@ -161,6 +170,72 @@ NOT_CANONICAL = [FIELD + 2, 2**255 - 1, 2**255 + 9, 2**256 - 1]
 
 def numbered(u: int) -> bytes:
     return u.to_bytes(32, "little")
+
+
+# --- for all or for none
+
+
+def publics(keys: list[SealingKey]) -> list[bytes]:
+    return [key.public for key in keys]
+
+
+def sealed_with(slots: list[bytes], key: bytes) -> bytes:
+    """What opens for whoever finds the key in one of the slots."""
+    info = ENVELOPE.info()
+    header = bytes([2, len(slots)]) + hashlib.sha256(b"meed/sealed-payload/key/1" + info + key).digest()
+    header += b"".join(slots)
+    return header + ChaCha20Poly1305(key).encrypt(bytes(12), CONTENT, info + header)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_open__sealed_to_exactly_these__opens_for_each(keys: list[SealingKey], count: int) -> None:
+    recipients = publics(keys[:count])
+    sealed = seal(CONTENT, recipients, ENVELOPE)
+    assert [key.open(sealed, ENVELOPE, len(CONTENT), recipients) for key in keys[:count]] == [CONTENT] * count
+
+
+@pytest.mark.parametrize("odd", ["garbage", "other key", "own randomness", "swapped", "bit"])
+def test_open__one_slot_is_odd__refused_by_those_whose_own_slot_is_good(keys: list[SealingKey], odd: str) -> None:
+    key, info = b"\x07" * 32, ENVELOPE.info()
+    slots = [wrap(key, [public], info) for public in publics(keys[:3])]
+    slots[1] = {
+        "garbage": bytes(80),
+        "other key": wrap(b"\x08" * 32, [keys[1].public], info),
+        "own randomness": sealing._SUITE.encrypt(key, X25519PublicKey.from_public_bytes(keys[1].public), info),
+        "swapped": slots[0],
+        "bit": slots[1][:-1] + bytes([slots[1][-1] ^ 1]),
+    }[odd]
+    sealed = sealed_with(slots, key)
+    assert keys[0].open(sealed, ENVELOPE, len(CONTENT)) == CONTENT
+    for holder in (keys[0], keys[2]):
+        with pytest.raises(SealingError, match=r"^the payload isn't sealed alike to all aggregators$"):
+            holder.open(sealed, ENVELOPE, len(CONTENT), publics(keys[:3]))
+
+
+def test_open__sealed_to_others_too_or_not_to_all__refused(keys: list[SealingKey]) -> None:
+    for recipients in ([0], [0, 1], [1, 0, 2], [0, 1, 2, 3], [0, 0, 1, 2]):
+        sealed = seal(CONTENT, [keys[k].public for k in recipients], ENVELOPE)
+        with pytest.raises(SealingError, match="isn't sealed alike to all"):
+            keys[0].open(sealed, ENVELOPE, len(CONTENT), publics(keys[:3]))
+
+
+def test_open__an_aggregator_has_an_unusable_key__it_is_left_out_by_all(keys: list[SealingKey]) -> None:
+    listed = [keys[0].public, bytes(32), keys[1].public]
+    assert usable(listed) == publics(keys[:2])
+    sealed = seal(CONTENT, usable(listed), ENVELOPE)
+    assert keys[1].open(sealed, ENVELOPE, len(CONTENT), listed) == CONTENT
+
+
+def test_wrap__any_argument_changed__shares_no_ephemeral_key(keys: list[SealingKey]) -> None:
+    key, info = b"\x07" * 32, ENVELOPE.info()
+    slot = wrap(key, [keys[0].public], info)
+    assert wrap(key, [keys[0].public], info) == slot
+    others = [
+        wrap(b"\x08" + key[1:], [keys[0].public], info),
+        wrap(key, [keys[1].public], info),
+        wrap(key, [keys[0].public], dataclasses.replace(ENVELOPE, round=4).info()),
+    ]
+    assert len({other[:32] for other in [slot, *others]}) == 4
 
 
 @pytest.mark.parametrize(
@@ -291,7 +366,7 @@ def test_seal__read_with_the_oracle__is_rfc_9180_and_the_documented_format(
     secret = X25519PrivateKey.from_private_bytes(bytes.fromhex((tmp_path / "key").read_text()))
     sealed = seal(CONTENT, [keys[0].public, keys[1].public], ENVELOPE)
     info = (
-        b"meed/sealed-payload/1"
+        b"meed/sealed-payload/2"
         + (31337).to_bytes(32, "big")
         + bytes.fromhex(PROJECT[2:])
         + (3).to_bytes(32, "big")
@@ -300,6 +375,6 @@ def test_seal__read_with_the_oracle__is_rfc_9180_and_the_documented_format(
     header, slot = sealed[: 34 + 160], sealed[34 + 80 : 34 + 160]
     _, slot_key, nonce = rfc9180_keys(secret, slot[:32], info)
     key = ChaCha20Poly1305(slot_key).decrypt(nonce, slot[32:], None)
-    assert sealed[:2] == b"\x01\x02"
+    assert sealed[:2] == b"\x02\x02"
     assert sealed[2:34] == hashlib.sha256(b"meed/sealed-payload/key/1" + info + key).digest()
     assert ChaCha20Poly1305(key).decrypt(bytes(12), sealed[34 + 160 :], info + header) == CONTENT

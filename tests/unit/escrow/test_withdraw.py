@@ -124,3 +124,84 @@ def test_withdraw__left_a_running_project__has_its_parts_back(collecting: Projec
         receipt = collecting.escrow.withdraw(trainers[0], sender=trainers[0])
     assert collecting.events(receipt)[0][1]["parts"] == 0  # they were due already
     assert moved == {"due of trainer 0": -2 * PART, "tokens": -2 * PART}
+
+
+# --- a token that has rounded, or taken, from what is here
+
+
+def take_from(project: ProjectDriver, amount: int) -> None:
+    """The token moves tokens out of the escrow."""
+    ape.accounts.test_accounts.impersonate_account(project.escrow.address)
+    project.chain.provider.set_balance(project.escrow.address, 10**18)
+    project.token.transfer(project.parties.stranger, amount, sender=project.escrow.address)
+
+
+def held(project: ProjectDriver) -> int:
+    return int(project.token.balanceOf(project.escrow))
+
+
+@pytest.mark.parametrize("missing", [1, CREDIT, CREDIT + PART - 1])
+def test_withdraw__tokens_missing__pays_what_is_there_and_the_rest_stays_due(
+    handover: ProjectDriver, trainers: list[Any], stranger: Any, missing: int
+) -> None:
+    trainer, due = trainers[0], CREDIT + PART
+    take_from(handover, held(handover) - due + missing)
+    receipt = handover.escrow.withdraw(trainer, sender=trainer)
+    paid = due - missing
+    assert handover.events(receipt) == [
+        ("Withdrawn", {"account": trainer.address, "to": trainer.address, "amount": paid, "parts": PART})
+    ]
+    assert receipt.return_value == paid
+    assert handover.token.balanceOf(trainer) == paid
+    assert held(handover) == 0
+    account = handover.escrow.account_of(trainer)
+    assert (account.due, account.parts, account.seat) == (missing, 0, 1)
+
+    handover.token.transfer(handover.escrow, missing + 7, sender=stranger)
+    receipt = handover.escrow.withdraw(trainer, sender=trainer)
+    assert handover.events(receipt)[0][1] | {"account": "", "to": ""} == {
+        "account": "",
+        "to": "",
+        "amount": missing,
+        "parts": 0,
+    }
+    assert handover.token.balanceOf(trainer) == due
+    assert held(handover) == 7
+    with ape.reverts("escrow: nothing due"):
+        handover.escrow.withdraw(trainer, sender=trainer)
+
+
+@pytest.mark.parametrize("role", ["owner", "aggregator"])
+def test_withdraw__tokens_missing_for_an_account_by_address__rest_stays_due(
+    handover: ProjectDriver, role: str, owner: Any, aggregator: Any
+) -> None:
+    handover.escrow.confirm(sender=owner)
+    account = {"owner": owner, "aggregator": aggregator}[role]
+    due = handover.due(account)
+    take_from(handover, held(handover) - 5)
+    assert handover.escrow.withdraw(account, sender=account).return_value == 5
+    assert handover.due(account) == due - 5
+
+
+def test_withdraw__tokens_missing__others_are_owed_what_they_were(
+    handover: ProjectDriver, trainers: list[Any], owner: Any
+) -> None:
+    take_from(handover, held(handover) - 5)
+    before = handover.accounts()
+    handover.escrow.withdraw(trainers[0], sender=trainers[0])
+    after = handover.accounts()
+    changed = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert changed == {"due of trainer 0": PART - 5, "parts of trainer 0": -1, "tokens": -5}
+
+
+def test_withdraw__no_tokens_at_all__reverts_as_the_token_does(handover: ProjectDriver, trainers: list[Any]) -> None:
+    take_from(handover, held(handover))
+    with ape.reverts("token: too little"):
+        handover.escrow.withdraw(trainers[0], sender=trainers[0])
+    assert (handover.due(trainers[0]), handover.parts(trainers[0])) == (CREDIT, 1)
+
+
+def test_withdraw__just_enough__pays_all(handover: ProjectDriver, trainers: list[Any]) -> None:
+    take_from(handover, held(handover) - CREDIT - PART)
+    assert handover.escrow.withdraw(trainers[0], sender=trainers[0]).return_value == CREDIT + PART
+    assert handover.due(trainers[0]) == 0
