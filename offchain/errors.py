@@ -6,11 +6,18 @@ code, and shows where.
 
 from __future__ import annotations
 
+from offchain.redact import redacted
+
 __all__ = ["FatalError", "MeedError", "PassingError"]
 
 
 class MeedError(Exception):
-    """Anything that can go wrong without a mistake in the code. Every class is one of the two below."""
+    """Anything that can go wrong without a mistake in the code. Every class is one of the two below. What such an
+    error quotes of others may hold the key of an RPC: its text is without.
+    """
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class PassingError(MeedError):

@@ -19,6 +19,7 @@ from offchain.market.auditor import Auditor
 from offchain.market.chain import contract_at
 from offchain.market.errors import UntrustedCode
 from offchain.market.follow import find_creation
+from offchain.market.nodes import use_nodes
 from offchain.market.project import Project
 from offchain.market.trust import check_code, implementation_of
 from offchain.proving.kernels.build import is_compiled
@@ -36,7 +37,7 @@ from offchain.storage.sealing import SealingKey
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A member's sealing key: opens what is sealed to it.",
 )
-@click.option("--since", type=click.IntRange(0), default=0, help="A block before the project's creation.  [looked for]")
+@click.option("--since", type=click.IntRange(0), default=None, help="A block no later than the project's creation.")
 @click.option("--registry", default="", help="The one that has to have made it.  [any of this package's]")
 @click.option("--depth", type=click.IntRange(0), default=None, help="Newest blocks to leave alone.  [the network's]")
 @click.option(
@@ -50,7 +51,7 @@ def cli(
     address: str,
     location: str,
     key_file: Path | None,
-    since: int,
+    since: int | None,
     registry: str,
     depth: int | None,
     ptau: Path | None,
@@ -69,9 +70,10 @@ def cli(
         with progress.show(console):
             if not is_compiled():
                 progress.note("Compiling the prover's kernels: once, about a minute in all")
+            use_nodes(provider)
             escrow = contract_at(project.Escrow, to_checksum_address(address))
             implementation_of(provider, str(escrow.address))  # else its creation would be looked for in vain
-            audited = Project(escrow, since or find_creation(escrow))
+            audited = Project(escrow, find_creation(escrow) if since is None else since)
             size = check_code(audited, project, None, registry).srs_size
             auditor = Auditor(
                 audited,

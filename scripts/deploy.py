@@ -16,6 +16,7 @@ from rich.console import Console
 from offchain import progress
 from offchain.errors import FatalError, MeedError
 from offchain.market.deployment import deploy, record, verify
+from offchain.market.nodes import use_nodes
 from offchain.market.programs.setup import unlock
 from offchain.node import without_traces
 from offchain.proving.kernels.build import is_compiled
@@ -81,6 +82,7 @@ def cli(
     the default SIZE of 131,072 that is K = 17, and K = 20 for updates of a million entries.
     """
     network = provider.network
+    use_nodes(provider)
     if kept is not None:
         check(kept, provider)
         return

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 from ape import project as contracts
-from ape.cli import ConnectedProviderCommand
 
 from offchain import progress
 from offchain.market.errors import SettingsError
 from offchain.market.journal import kept_fact
 from offchain.market.member import UNUSABLE, ModelCopy
 from offchain.market.model import Model, samples_from_bytes
+from offchain.market.nodes import use_nodes
 from offchain.market.page import print_whole
 from offchain.market.programs.base import KEY, kept_copy
-from offchain.market.programs.command import common_options, reporting
+from offchain.market.programs.command import NodeCommand, common_options, reporting
 from offchain.market.programs.setup import depth_of, open_shelf, open_srs, project_at
 from offchain.market.settings import Settings, load
 from offchain.proving.kernels.build import is_compiled
@@ -26,7 +26,7 @@ from offchain.storage.sealing import SealingKey
 from offchain.training.local import evaluate
 
 
-@click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
+@click.command(cls=NodeCommand, context_settings={"show_default": True})
 @common_options
 @click.option("--ptau", default=None, help="The ceremony's powers of tau. A development chain does without.")
 @click.option(
@@ -49,6 +49,7 @@ def cli(provider: Any, config: Path | None, out: Path, overwrite: bool, last_goo
         if out.exists() and not overwrite:
             raise SettingsError(f"out: {out} exists: name another file, or say --overwrite")
         settings = load(Settings, config, flags)
+        use_nodes(provider, settings.rpc)
         folder = Path(settings.state) if settings.state else None
         identity = kept_fact(folder, "identity") if folder else None
         address = settings.project or (identity["project"] if identity else "")

@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 from ape import project as contracts
-from ape.cli import ConnectedProviderCommand, account_option
+from ape.cli import account_option
 from rich.console import Console
 
 from offchain.market.errors import SettingsError
 from offchain.market.journal import kept_fact
 from offchain.market.money import Token
+from offchain.market.nodes import use_nodes
 from offchain.market.page import page, print_whole
-from offchain.market.programs.command import common_options, reporting
+from offchain.market.programs.command import NodeCommand, common_options, reporting
 from offchain.market.programs.owner import OwnerProgram, create, created
 from offchain.market.programs.setup import depth_of, project_at, read_deployment, surroundings, unlock
 from offchain.market.project import Phase
@@ -29,7 +30,7 @@ def cli() -> None:
     """A project of your own."""
 
 
-@cli.command("create", cls=ConnectedProviderCommand)
+@cli.command("create", cls=NodeCommand)
 @account_option()
 @common_options
 @click.option("--run/--no-run", "stay", default=True, help="Stay, and look after the project.")
@@ -56,7 +57,7 @@ def create_command(
             look_after(OwnerProgram(settings, project, around), console)
 
 
-@cli.command("run", cls=ConnectedProviderCommand)
+@cli.command("run", cls=NodeCommand)
 @account_option()
 @common_options
 def run_command(account: Any, provider: Any, config: Path | None, **flags: Any) -> None:
@@ -67,12 +68,13 @@ def run_command(account: Any, provider: Any, config: Path | None, **flags: Any) 
         look_after(program, console)
 
 
-@cli.command("status", cls=ConnectedProviderCommand)
+@cli.command("status", cls=NodeCommand)
 @common_options
 def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
     """Shows where a project stands, who can do what, and how good the model is. Needs no account."""
     with reporting() as console:
         settings = load(OwnerSettings, config, flags)
+        use_nodes(provider, settings.rpc)
         folder = Path(settings.state) if settings.state else None
         known = kept_fact(folder, "project") if folder else None
         address = settings.project or (known["address"] if known else "")
@@ -89,7 +91,7 @@ def status_command(provider: Any, config: Path | None, **flags: Any) -> None:
         )
 
 
-@cli.command("close", cls=ConnectedProviderCommand)
+@cli.command("close", cls=NodeCommand)
 @account_option()
 @common_options
 @click.option("--reject", is_flag=True, help="The last aggregate is not to be had. It costs both sides one fee.")

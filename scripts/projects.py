@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 from ape import project as contracts
-from ape.cli import ConnectedProviderCommand
 
-from offchain.market.programs.command import reporting
+from offchain.market.nodes import use_nodes
+from offchain.market.programs.command import NodeCommand, reporting
 from offchain.market.programs.setup import registry_at
 from offchain.market.prospectus import listing
 
 
-@click.command(cls=ConnectedProviderCommand, context_settings={"show_default": True})
+@click.command(cls=NodeCommand, context_settings={"show_default": True})
 @click.option("--registry", default=None, help="Its address.  [default: the deployment's]")
 @click.option("--deployment", type=click.Path(path_type=Path), default=Path("runs/deployment.json"))
 @click.option("--newest", type=click.IntRange(1, 10_000), default=20, help="How many are looked at.")
@@ -22,6 +22,7 @@ from offchain.market.prospectus import listing
 def cli(provider: Any, registry: str | None, deployment: Path, newest: int, joinable: bool) -> None:
     """Lists a registry's projects with their phase, reward and free seats."""
     with reporting() as console:
+        use_nodes(provider)
         found = registry_at(registry, deployment, contracts, provider)
         console.print(listing(found, contracts, newest, joinable), crop=False)
         console.print("What one is about: ape run project ADDRESS --store STORE", soft_wrap=True)

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 from ape import project as contracts
-from ape.cli import ConnectedProviderCommand, account_option
+from ape.cli import account_option
 
-from offchain.market.programs.command import agree, common_options, reporting
+from offchain.market.programs.command import NodeCommand, agree, common_options, reporting
 from offchain.market.programs.setup import find_project, surroundings, unlock
 from offchain.market.programs.trainer import TrainerProgram
 from offchain.market.settings import TrainerSettings, load
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NodeCommand)
 @account_option()
 @common_options
 @click.option("--path", help="Data file, for a task that reads one.", default=None)

@@ -10,6 +10,8 @@ from typing import Any
 
 from ape import Contract
 
+from offchain.market.errors import MarketError, Reverted, Unaffordable
+
 __all__ = ["Transact", "allow", "contract_at", "deploy_contract", "sending", "token_at"]
 
 Transact = Callable[..., Any]  # of a contract's method and its arguments: sends it, and returns Ape's receipt
@@ -65,10 +67,29 @@ def token_at(address: str) -> Any:
 
 
 def allow(transact: Transact, account: Any, token: str, spender: str, amount: int) -> None:
-    """Lets `spender` pull an amount of a token, unless it may already."""
+    """Lets `spender` pull an amount of a token, unless it may already.
+
+    Some tokens, as USDT, set an allowance from zero alone: what is left of an earlier one is taken back first. Raises
+    Unaffordable if the account has less than the amount, MarketError if the token doesn't do as it is told.
+    """
     contract = token_at(token)
-    if int(contract.allowance(account, spender)) < amount:
-        transact(contract.approve, spender, amount)
+    if (balance := int(contract.balanceOf(account))) < amount:
+        raise Unaffordable(f"{account} has {_units(balance, token)}, and needs {_units(amount, token)}")
+    allowed = int(contract.allowance(account, spender))
+    if allowed >= amount:
+        return
+    for target in (0, amount) if allowed else (amount,):
+        try:
+            receipt = transact(contract.approve, spender, target)
+        except Reverted as error:
+            raise MarketError(f"the allowance of {_units(target, token)} for {spender}: {error}") from error
+        allowed = int(contract.allowance(account, spender, block_id=receipt.block_number))
+        if allowed < target:
+            raise MarketError(f"the token allows {spender} {_units(allowed, token)} when told {_units(target, token)}")
+
+
+def _units(amount: int, token: str) -> str:
+    return f"{amount} units of the token {token}"
 
 
 def sending(account: Any) -> Transact:

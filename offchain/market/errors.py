@@ -9,8 +9,10 @@ __all__ = [
     "FalseAggregate",
     "JournalError",
     "MarketError",
+    "NodeError",
     "Reverted",
     "SettingsError",
+    "Unaffordable",
     "UntrustedCode",
     "UnusablePayload",
     "Waiting",
@@ -19,6 +21,10 @@ __all__ = [
 
 class MarketError(PassingError):
     """A step that can't be taken now, or a project that a party should not be in."""
+
+
+class NodeError(MarketError):
+    """No node answers, or none as it should."""
 
 
 class Waiting(MarketError):
@@ -35,6 +41,10 @@ class UnusablePayload(MarketError):
 
 class Reverted(MarketError):
     """A call that the contract refuses, or has refused."""
+
+
+class Unaffordable(MarketError):
+    """What an account, or the limit of its fees, doesn't bear."""
 
 
 class JournalError(FatalError):

@@ -1,7 +1,8 @@
 """What a program must not lose: one folder for each project and role, which only its owner can read.
 
     folder/lock            held by the program that uses the folder: two never act from one state
-    folder/journal.sqlite  facts and transactions; SQLite, every commit flushed to disk (synchronous = FULL)
+    folder/journal.sqlite  facts, transactions and the chain's logs so far; SQLite, every commit flushed to disk
+                           (synchronous = FULL)
     folder/NAME            vectors and sealed bytes: files that appear whole or not at all
 
 Write-ahead: what an irrevocable step needs afterwards is here before the step is taken. A program may be killed between
@@ -18,7 +19,8 @@ import fcntl
 import json
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +36,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     nonce INTEGER NOT NULL, hash TEXT PRIMARY KEY, purpose TEXT NOT NULL, raw BLOB NOT NULL,
     call TEXT NOT NULL, max_fee INTEGER NOT NULL, tip INTEGER NOT NULL, made REAL NOT NULL, over INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS logs (number INTEGER PRIMARY KEY, block INTEGER NOT NULL, log TEXT NOT NULL);
 """
 
 
@@ -97,6 +100,34 @@ class Journal:
     def set_fact(self, name: str, value: Any) -> None:
         self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
+    # --- logs of the chain, as the follower read them
+
+    def logs(self) -> list[str]:
+        """As JSON, in the order in which they were added."""
+        return [log for (log,) in self._database.execute("SELECT log FROM logs ORDER BY number")]
+
+    def add_logs(self, logs: list[tuple[int, str]], fact: tuple[str, Any]) -> None:
+        """Adds logs, each with its block, and sets a fact: both or neither."""
+        with self._at_once():
+            self._database.executemany("INSERT INTO logs (block, log) VALUES (?, ?)", logs)
+            self.set_fact(*fact)
+
+    def drop_logs(self, above: int, fact: tuple[str, Any]) -> None:
+        """Forgets the logs of all blocks above one, and sets a fact: both or neither."""
+        with self._at_once():
+            self._database.execute("DELETE FROM logs WHERE block > ?", (above,))
+            self.set_fact(*fact)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        self._database.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
     # --- files: long things
 
     def path(self, name: str) -> Path:
@@ -147,6 +178,11 @@ class Journal:
     def attempts(self) -> int:
         """How many transactions were ever signed here, and so may have been sent."""
         return int(self._database.execute("SELECT count(*) FROM attempts").fetchone()[0])
+
+    def last_nonce(self) -> int:
+        """Of the last call whose outcome is known; -1 if there was none."""
+        row = self._database.execute("SELECT nonce FROM attempts WHERE over = 1 ORDER BY rowid DESC LIMIT 1").fetchone()
+        return -1 if row is None else int(row[0])
 
     def end_attempts(self, nonce: int) -> None:
         """The outcome is known. Their signed bytes are of no more use."""

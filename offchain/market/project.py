@@ -265,6 +265,15 @@ class Project:
             if e.round == round_
         ]
 
+    def deliveries_hash(self, round_: int) -> bytes:
+        """The running hash of a round's deliveries, as the escrow keeps it: h' = keccak(abi.encode(h, seat,
+        commitment)), from the round's number on.
+        """
+        digest = round_.to_bytes(32, "big")
+        for delivery in self.deliveries(round_):
+            digest = keccak(encode(["bytes32", "uint256", "uint256[2]"], [digest, delivery.seat, delivery.commitment]))
+        return digest
+
     def settlements(self) -> list[Settlement]:
         """Of all settled rounds, in order."""
         return [settlement_of(e) for e in self._events("Settled")]

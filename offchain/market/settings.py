@@ -4,6 +4,7 @@
     store = ["folder:blocks"]         # where contents are put, then where else they are looked for
     state = "runs/trainer"            # a folder of its own for each project and role
     depth = 12                        # blocks on top of what is acted on; 0 on a development chain
+    rpc = ["https://..."]             # nodes to ask when the network's own doesn't answer; of the same chain
     ptau = "powers.ptau"              # of the ceremony that the verifier was deployed with
     path = "data.csv"                 # trainer: what the task's data are read from, if not bundled
 
@@ -19,10 +20,11 @@ from typing import Any, TypeVar, get_type_hints
 
 from offchain.market.errors import SettingsError
 from offchain.market.terms import most_rows
+from offchain.redact import redacted
 from offchain.scoring.policy import CONSENSUS, MAX_ROWS
 from offchain.storage.open import folder_of
 
-__all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load"]
+__all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load", "urls_of"]
 
 _PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
@@ -38,6 +40,8 @@ class Settings:
 
     project: str = ""
     store: tuple[str, ...] = field(default=("runs/store",), repr=False)  # a URL may hold a password
+    rpc: tuple[str, ...] = field(default=(), repr=False)  # http(s) URLs, asked in this order; they may hold keys
+    since: int = -1  # a block no later than the project's creation; -1: it is looked for
     state: str = ""  # default: runs/<role>-<project>-<account>
     depth: int = -1  # blocks; -1: 0 on a development chain, 12 elsewhere
     poll: float = 5.0  # between two looks
@@ -52,6 +56,10 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.store:
             raise SettingsError("store: name one at least")
+        if bad := [url for url in self.rpc if not url.startswith(("http://", "https://"))]:
+            raise SettingsError(f"rpc: URLs that begin with http:// or https://, not {redacted(bad[0])}")
+        if self.since < -1:
+            raise SettingsError(f"since: a block's number, not {self.since}")
         limits = {"depth": (-1, 10_000), "poll": (0.05, 3_600), "patience": (1, 86_400), "max_fee_gwei": (0, 10**9)}
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
@@ -190,6 +198,12 @@ def _of_roles() -> set[str]:
     return {f.name for kind in (OwnerSettings, TrainerSettings, AggregatorSettings) for f in fields(kind)}
 
 
+def urls_of(file: Path | None) -> tuple[str, ...]:
+    """The nodes that a file of settings names, before anything else of it is looked at. Raises SettingsError."""
+    given = {} if file is None else _read(file)
+    return Settings(rpc=_typed("rpc", given.get("rpc", ()), tuple[str, ...])).rpc
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         given = tomllib.loads(file.read_text())
@@ -200,8 +214,9 @@ def _read(file: Path) -> dict[str, Any]:
     for name in _PATHS:
         if isinstance(given.get(name), str) and given[name]:
             given[name] = str(file.parent / Path(given[name]).expanduser())
-    if isinstance(given.get("store"), str):
-        given["store"] = [given["store"]]
+    for name in ("store", "rpc"):
+        if isinstance(given.get(name), str):
+            given[name] = [given[name]]
     if isinstance(given.get("store"), list):
         given["store"] = [_absolute(str(location), file.parent) for location in given["store"]]
     return given

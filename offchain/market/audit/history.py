@@ -15,12 +15,11 @@ from eth_abi.exceptions import DecodingError
 from eth_utils import keccak
 
 from offchain.market.audit.finding import must
+from offchain.market.follow import read_logs
 from offchain.market.project import Point, Project
 from offchain.proving.encoding import Proof
 
 __all__ = ["Entry", "SettleCall", "read_history", "read_settle_call"]
-
-PAGE = 10_000  # blocks in one question: more is what public nodes refuse
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,7 @@ def read_history(project: Project, head: int) -> list[Entry]:
     events = project.escrow.contract_type.events
     times: dict[int, int] = {}
     entries = []
-    for first in range(project.since, head + 1, PAGE):
-        query = {"address": project.address, "fromBlock": first, "toBlock": min(first + PAGE - 1, head)}
-        raw = provider.web3.eth.get_logs(query)
+    for _, raw in read_logs(project.escrow, project.since, head, project.follower.pages):
         logs = list(provider.network.ecosystem.decode_logs(raw, *events))
         must(len(logs) == len(raw), f"{len(raw) - len(logs)} events are of no known kind")
         for log in logs:

@@ -37,7 +37,7 @@ class AggregatorProgram(Program):
     settings: AggregatorSettings
 
     _mirrored: frozenset[bytes] = frozenset()  # CIDs' digests of payloads on the own store
-    _opened: tuple[int, Opened] | None = None  # a round and its payloads
+    _opened: tuple[bytes, Opened] | None = None  # the hash of a round's deliveries, and its payloads
     _opening = 0.0  # seconds that this took
     _served = 0  # settled rounds whose aggregate is on the own store
     _tries = 0
@@ -52,8 +52,8 @@ class AggregatorProgram(Program):
     def next_step(self, look: Look) -> Step:
         terms, status = self.project.terms, look.status
         number = terms.aggregators.index(self.address) if self.address in terms.aggregators else None
-        opened = self._opened[1] if self._opened and self._opened[0] == status.round else None
-        ready = self.journal.fact(f"ready-{status.round}")
+        deliveries = self.project.deliveries_hash(status.round)
+        opened = self._opened[1] if self._opened and self._opened[0] == deliveries else None
         view = AggregatorView(
             look=look,
             terms=terms,
@@ -62,7 +62,7 @@ class AggregatorProgram(Program):
             number=number,
             unmirrored=sum(delivery.cid not in self._mirrored for delivery in self.project.deliveries(status.round)),
             unusable=None if opened is None else len(opened.excluded),
-            is_ready=ready is not None and ready["delivered"] == status.delivered,
+            is_ready=self._ready_call(status.round, deliveries) is not None,
             proving=self.settings.proving or self.journal.fact("proving") or terms.score_window // 10,
             behind=len(self.project.settlements()) - self._served,
             to_republish=self._tries >= _TRIES,
@@ -121,20 +121,21 @@ class AggregatorProgram(Program):
     def unseal(self, look: Look) -> None:
         """Opens what is to be had of the round's payloads. Before this, there is time to wait for the rest."""
         started = time.monotonic()
-        self._opened = look.status.round, self.aggregator.open_round(look.status.round)
+        deliveries = self.project.deliveries_hash(look.status.round)
+        self._opened = deliveries, self.aggregator.open_round(look.status.round)
         self._opening = time.monotonic() - started
 
     def settle(self, look: Look) -> None:
         """Proves the round unless it is proven, and sends it."""
-        round_, delivered = look.status.round, look.status.delivered
-        escrow, ready = self.project.escrow, self.journal.fact(f"ready-{round_}")
-        call = self.journal.read(f"settle-{round_}") if ready and ready["delivered"] == delivered else None
+        round_, escrow = look.status.round, self.project.escrow
+        call = self._ready_call(round_, self.project.deliveries_hash(round_))
         if call is None:
             assert self._opened is not None  # the step is due for what was opened
-            made = self.aggregator.make_ready(self._opened[1], round_, look.status.rate)
+            deliveries, opened = self._opened
+            made = self.aggregator.make_ready(opened, round_, look.status.rate)
             call = bytes(escrow.settle.encode_input(*made.arguments))
             self.journal.write(f"settle-{round_}", call)
-            self.journal.set_fact(f"ready-{round_}", {"delivered": delivered, "excluded": made.excluded})
+            self.journal.set_fact(f"ready-{round_}", {"deliveries": deliveries.hex(), "excluded": made.excluded})
             self.journal.set_fact("proving", math.ceil(self._opening + made.prove_seconds))
         self.around.sender.call("settle", self.project.address, call)
         self._opened = None
@@ -142,6 +143,14 @@ class AggregatorProgram(Program):
             if settlement.round == round_:
                 self.aggregator.publish(settlement)
         self.journal.remove(f"settle-{round_ - 1}")
+
+    def _ready_call(self, round_: int, deliveries: bytes) -> bytes | None:
+        """The call that settles a round with just these deliveries, if it is kept: after a reorganisation they may be
+        others, or in another order, and the contract would refuse it.
+        """
+        ready = self.journal.fact(f"ready-{round_}")
+        is_of_them = ready is not None and ready.get("deliveries") == deliveries.hex()
+        return self.journal.read(f"settle-{round_}") if is_of_them else None
 
     def void(self, look: Look) -> None:
         assert self._opened is not None  # the step is due for what was opened

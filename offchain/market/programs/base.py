@@ -76,6 +76,7 @@ class Program(ABC):
         self.journal = around.journal
         self.address = str(around.account.address)
         self.journal.claim(chain=project.chain_id, project=project.address, role=self.role, account=self.address)
+        project.follower.keep(self.journal)
         self.key = kept_key(self.journal)
         self._copy: ModelCopy | None = None
         self._said = self._waited = ""
@@ -114,7 +115,8 @@ class Program(ABC):
         self.around.sender.resume()
         look = self.project.look()
         if look is None:
-            self.wait_for(f"the project to have {self.project.follower.depth} blocks on top")
+            depth, since = self.project.follower.depth, self.project.since
+            self.wait_for(f"the project to have {depth} blocks on top, from block {since} on")
             return Step.WAIT
         self._has_stake = self.has_stake(look)
         step = self.next_step(look)

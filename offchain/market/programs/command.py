@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from ape.cli import ConnectedProviderCommand
 from ape.exceptions import ApeException
+from ape.logging import logger as ape_logger
+from requests import RequestException
 from rich.console import Console
+from web3.exceptions import Web3Exception
 
 from offchain.errors import MeedError
+from offchain.market.nodes import connected
 from offchain.market.project import Project
+from offchain.market.settings import urls_of
 from offchain.quiet import quiet_ape
+from offchain.redact import Redacting, redacted
 
-__all__ = ["agree", "common_options", "reporting"]
+__all__ = ["NodeCommand", "agree", "common_options", "reporting"]
+
+_REDACTING = Redacting()
 
 _INTERRUPTED = 130  # what shells give a program that Ctrl-C has ended
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class NodeCommand(ConnectedProviderCommand):
+    """A command on a network whose own node may be away: then the settings' `rpc` takes its place."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            if urls := urls_of(ctx.params.get("config")):
+                ctx.params["network"] = connected(ctx.params["network"], urls)
+        except MeedError as error:
+            raise click.ClickException(str(error)) from None
+        return super().invoke(ctx)
 
 
 def common_options(command: Command) -> Command:
@@ -48,13 +70,20 @@ def reporting() -> Iterator[Console]:
     log.setLevel(logging.INFO)
     log.handlers = [_Lines(console)]
     log.propagate = False
+    for place in (log.handlers[0], ape_logger._logger):
+        place.addFilter(_REDACTING)
     try:
         yield console
     except KeyboardInterrupt:
         click.echo("Stopped. The state is kept: the same command goes on from there.")
         raise click.exceptions.Exit(_INTERRUPTED) from None
-    except (MeedError, ApeException) as error:
-        raise click.ClickException(str(error)) from error
+    except (MeedError, ApeException, Web3Exception, RequestException) as error:
+        raise click.ClickException(redacted(str(error))) from None
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:  # a mistake in the code: where it is, but no key of an RPC that it quotes
+        click.echo(redacted(traceback.format_exc()), err=True)
+        raise click.exceptions.Exit(1) from error
 
 
 class _Lines(logging.Handler):

@@ -16,6 +16,7 @@ from offchain.market.chain import contract_at
 from offchain.market.errors import JournalError, SettingsError
 from offchain.market.follow import find_creation
 from offchain.market.journal import Journal, kept_fact
+from offchain.market.nodes import use_nodes
 from offchain.market.programs.base import Surroundings
 from offchain.market.project import Project
 from offchain.market.sender import Sender
@@ -28,6 +29,8 @@ from offchain.storage.store import Store
 
 __all__ = [
     "check_memory",
+    "creation_of",
+    "depth_of",
     "find_project",
     "least_window",
     "open_shelf",
@@ -52,6 +55,7 @@ def surroundings(
 ) -> Surroundings:
     """Opens a state folder and all that a program acts with. name: of the folder, if the settings have none."""
     os.umask(0o077)
+    use_nodes(provider, settings.rpc)
     folder = Path(settings.state) if settings.state else _state_folder(role, name or settings.project, account)
     journal = Journal(folder)
     logger.info("state: %s", folder)
@@ -129,11 +133,19 @@ def find_project(settings: Settings, around: Surroundings) -> Project:
     if not settings.project:
         raise SettingsError("project: its address is needed")
     escrow = contract_at(around.contracts.Escrow, checked_address(settings.project, "project"))
-    since = around.journal.fact("since")
+    return Project(escrow, creation_of(settings, escrow, around.journal), around.sender.depth)
+
+
+def creation_of(settings: Settings, escrow: Any, journal: Journal | None = None) -> int:
+    """The block from which on a project's events are read: of the settings, or found and kept."""
+    if settings.since >= 0:
+        return settings.since
+    since = None if journal is None else journal.fact("since")
     if since is None:
-        since = find_creation(escrow)
-        around.journal.set_fact("since", since)
-    return Project(escrow, since, around.sender.depth)
+        since = find_creation(escrow, journal)
+        if journal is not None:
+            journal.set_fact("since", since)
+    return int(since)
 
 
 def project_at(

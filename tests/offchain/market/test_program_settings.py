@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from offchain.market.errors import SettingsError
-from offchain.market.settings import AggregatorSettings, OwnerSettings, Settings, TrainerSettings, load
+from offchain.market.settings import AggregatorSettings, OwnerSettings, Settings, TrainerSettings, load, urls_of
 
 
 def written(folder: Path, text: str) -> Path:
@@ -33,6 +34,23 @@ def test_load__paths_in_a_file__are_relative_to_it(tmp_path: Path) -> None:
     assert settings.store == (f"folder:{tmp_path}/blocks", f"folder:{tmp_path}/b", "http://h:1", "/ip4/1")
 
 
+@pytest.mark.parametrize("text", ['rpc = "https://a.example/key"', 'rpc = ["https://a.example/key"]\nseed = 5'])
+def test_load__rpc__one_or_several_and_not_shown(tmp_path: Path, text: str) -> None:
+    settings = load(TrainerSettings, written(tmp_path, text), {})
+    assert settings.rpc == ("https://a.example/key",)
+    assert "key" not in repr(settings)
+
+
+def test_urls_of__file_of_any_role__its_nodes_alone(tmp_path: Path) -> None:
+    assert urls_of(written(tmp_path, 'rpc = ["https://a.example", "http://b"]\nunknown = 5')) == (
+        "https://a.example",
+        "http://b",
+    )
+    assert urls_of(None) == urls_of(written(tmp_path, "seed = 5")) == ()
+    with pytest.raises(SettingsError, match="rpc: URLs that begin with"):
+        urls_of(written(tmp_path, 'rpc = "ftp://a.example"'))
+
+
 def test_load__no_file__defaults() -> None:
     assert load(AggregatorSettings, None, {"project": "0x1"}) == AggregatorSettings(project="0x1")
 
@@ -47,11 +65,18 @@ def test_load__no_file__defaults() -> None:
         ("depth = 100000", "depth: -1 to 10000"),
         ("poll = 0", "poll: 0.05 to 3600"),
         ("share = [7, 6]", "share: the number of a share"),
+        (
+            'rpc = ["ws://me:key@node.example/key"]',
+            "rpc: URLs that begin with http:// or https://, not ws://node.example/***",
+        ),
+        ('rpc = "node.example:8545"', "rpc: URLs that begin with http:// or https://, not node.example:8545"),
+        ("rpc = 5", "rpc: tuple expected"),
+        ("since = -2", "since: a block's number, not -2"),
         ("seed = ", "isn't TOML"),
     ],
 )
 def test_load__wrong__says_what(tmp_path: Path, text: str, error: str) -> None:
-    with pytest.raises(SettingsError, match=error.replace("[", r"\[")):
+    with pytest.raises(SettingsError, match=re.escape(error)):
         load(TrainerSettings, written(tmp_path, text), {})
 
 
