@@ -30,6 +30,17 @@ MAX_ROWS: constant(uint256) = claims.MAX_ROWS
 MAX_ENTRIES: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 MIN_SRS_SIZE: constant(uint256) = 1 + claims.MARGIN + 2 * claims.TAIL  # one row
 MAX_SRS_SIZE: constant(uint256) = 2**29 - 1   # the largest public ceremony; the error grows as dimension / P
+# Bytes of calldata: of the heads that the ABI puts before the lists of `verify`'s arguments and of the three structs, and from
+# a head to the first of its words that says where a list is.
+SELECTOR: constant(uint256) = 4
+VERIFY_HEAD: constant(uint256) = 10 * 32
+JUDGE_PROOF: constant(uint256) = 5 * 32
+PROOF_HEAD: constant(uint256) = 6 * 32
+GRAM_HEAD: constant(uint256) = 19 * 32
+GRAM_CROSS: constant(uint256) = 2 * 32
+RANGE_HEAD: constant(uint256) = 21 * 32
+RANGE_INVERSES: constant(uint256) = 2 * 32
+RANGE_F_ZETA: constant(uint256) = 12 * 32
 
 GRAM_KEY: immutable(bytes32)
 RANGE_KEY: immutable(bytes32)
@@ -68,6 +79,17 @@ def verify(
     """
     @notice See IRoundVerifier.
     """
+    self._check_places(
+        SELECTOR,
+        SELECTOR + 5 * 32,
+        VERIFY_HEAD + 32 * (1 + 2 * len(commitments)),
+        len(gram),
+        len(gram_proof.cross),
+        len(range_proof.inverses),
+        len(range_proof.f_zeta),
+        len(range_proof.v_opp),
+    )
+    assert self._word(SELECTOR + 4 * 32) == VERIFY_HEAD, "verifier: encoding not canonical"
     products: claims.Claim = gram_protocol._reduce(
         GRAM_KEY, SRS_SIZE, context, dimension, rows, commitments, gram, gram_proof, hints[0]
     )
@@ -98,6 +120,18 @@ def judge(
     @dev The policy is asked before the proofs are verified, so that a claimed aggregate takes part in the one check. It can't
          tell, and what it says of a false matrix is dropped by the revert.
     """
+    start: uint256 = SELECTOR + self._word(SELECTOR + JUDGE_PROOF)
+    end: uint256 = self._check_places(
+        start,
+        start + 32,
+        PROOF_HEAD,
+        len(proof.gram),
+        len(proof.gram_proof.cross),
+        len(proof.range_proof.inverses),
+        len(proof.range_proof.f_zeta),
+        len(proof.range_proof.v_opp),
+    )
+    assert proof.size == end - 32 or proof.size == 0, "verifier: encoding not canonical"
     products: claims.Claim = gram_protocol._reduce(
         GRAM_KEY, SRS_SIZE, context, dimension, rows, commitments, proof.gram, proof.gram_proof, proof.hints[0]
     )
@@ -134,6 +168,54 @@ def tau_g2() -> uint256[4]:
     @notice [tau]_2 in the EVM's order, to tell which SRS this verifier is for.
     """
     return TAU_G2
+
+
+@internal
+@view
+def _check_places(
+    frame: uint256,
+    head: uint256,
+    gram: uint256,
+    entries: uint256,
+    crosses: uint256,
+    inverses: uint256,
+    f_zetas: uint256,
+    v_opps: uint256,
+) -> uint256:
+    """
+    @notice Reverts unless matrix and proofs are encoded as everybody encodes them: one after the other, without gaps, and so
+            are the lists within the proofs. The compiler follows offsets wherever they lead; others who read a proof, such as
+            auditors, need not, and shall read the same.
+    @param frame Where in the calldata the offsets count from.
+    @param head Where the offsets of matrix, Gram proof and range proof are.
+    @param gram What the first of them has to be. The last five are lengths of lists.
+    @return What the next offset would be.
+    """
+    gram_proof: uint256 = gram + 32 * (1 + entries)
+    range_proof: uint256 = gram_proof + GRAM_HEAD + 32 * (1 + crosses)
+    f_zeta: uint256 = RANGE_HEAD + 32 * (1 + 2 * inverses)
+    v_opp: uint256 = f_zeta + 32 * (1 + f_zetas)
+    parts: Bytes[96] = slice(msg.data, head, 96)
+    lists: Bytes[64] = slice(msg.data, frame + range_proof + RANGE_F_ZETA, 64)
+    assert (
+        extract32(parts, 0, output_type=uint256) == gram
+        and extract32(parts, 32, output_type=uint256) == gram_proof
+        and extract32(parts, 64, output_type=uint256) == range_proof
+        and self._word(frame + gram_proof + GRAM_CROSS) == GRAM_HEAD
+        and self._word(frame + range_proof + RANGE_INVERSES) == RANGE_HEAD
+        and extract32(lists, 0, output_type=uint256) == f_zeta
+        and extract32(lists, 32, output_type=uint256) == v_opp
+    ), "verifier: encoding not canonical"
+    return range_proof + v_opp + 32 * (1 + v_opps)
+
+
+@internal
+@view
+def _word(at: uint256) -> uint256:
+    """
+    @notice Of the calldata.
+    """
+    return convert(slice(msg.data, at, 32), uint256)
 
 
 @internal

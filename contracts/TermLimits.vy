@@ -20,8 +20,11 @@ MIN_WINDOW: constant(uint256) = 10     # seconds: a development chain; clients r
 MAX_WINDOW: constant(uint256) = 30 * 86_400
 MASK_ENTRIES: constant(uint256) = 16   # the proof's zero-knowledge needs dimension >= rows + 16; its tails need 16 powers more
 RANGE_TAIL: constant(uint256) = 8      # the range proof commits to a table of 2^bits entries and a tail
+# Each aggregator that takes a round over shows a range proof of its own, and each of those opens the updates at one point more.
+# An update's tail of 8 elements hides seven openings and the commitment.
+MAX_AGGREGATORS: constant(uint256) = 7
 MIN_POLICY_GAS: constant(uint256) = 100_000
-MAX_POLICY_GAS: constant(uint256) = 6_000_000  # settle stays below 2^24, the most a transaction may use (EIP-7825)
+MAX_POLICY_GAS: constant(uint256) = 8_000_000  # settle stays below 2^24, the most a transaction may use (EIP-7825)
 MAX_QUANTUM: constant(uint256) = 2**96
 MAX_RATE: constant(uint256) = 2**64 - 1
 
@@ -48,6 +51,7 @@ def _check_people(t: IEscrow.Terms):
     assert self._proof_rows(t) <= MAX_SEATS, "terms: no room for the public rows"
     count: uint256 = len(t.aggregators)
     assert count >= 1, "terms: no aggregators"
+    assert count <= MAX_AGGREGATORS, "terms: more aggregators than the tails can bear"
     for i: uint256 in range(count, bound=8):
         assert t.aggregators[i] != empty(address), "terms: aggregator is zero"
         for j: uint256 in range(i, bound=8):

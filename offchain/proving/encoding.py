@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_abi import decode, encode
+from eth_abi.exceptions import DecodingError
 
 from offchain.proving.range_transcript import RangeProof
 from offchain.proving.transcript import GramProof
@@ -37,9 +38,9 @@ class Proof:
     range_proof: RangeProof
     hints: tuple[int, int]
 
-    def as_struct(self, size: int = 0) -> tuple[Any, ...]:
-        """The values in the order of the contract's struct. `size` is not read by anybody."""
-        return size, self.gram, self.gram_proof.as_struct(), self.range_proof.as_struct(), self.hints
+    def as_struct(self) -> tuple[Any, ...]:
+        """The values in the order of the contract's struct; its size, which nobody needs, is 0."""
+        return 0, self.gram, self.gram_proof.as_struct(), self.range_proof.as_struct(), self.hints
 
     def encode(self) -> bytes:
         """As `settle` takes it."""
@@ -48,8 +49,12 @@ class Proof:
 
     @classmethod
     def decode(cls, data: bytes) -> Proof:
-        """From the argument of `settle`. Raises eth_abi's DecodingError, or OverflowError."""
-        head = WORD.to_bytes(WORD, "big") + len(data).to_bytes(WORD, "big")
-        padding = bytes(-len(data) % WORD)  # as the ABI pads a Bytes: the verifier reads it too
-        ((_, gram, gram_proof, range_proof, hints),) = decode([PROOF_TYPE], head + data + padding)
-        return cls(gram, GramProof(*gram_proof), RangeProof(*range_proof), hints)
+        """From the argument of `settle`: those bytes alone that `encode` gives, as the verifier has it. Raises
+        DecodingError (eth_abi's) or OverflowError.
+        """
+        head = WORD.to_bytes(WORD, "big") + bytes(WORD)
+        ((_, gram, gram_proof, range_proof, hints),) = decode([PROOF_TYPE], head + data)
+        proof = cls(gram, GramProof(*gram_proof), RangeProof(*range_proof), hints)
+        if proof.encode() != data:
+            raise DecodingError("the proof's encoding is not canonical")
+        return proof

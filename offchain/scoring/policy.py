@@ -211,13 +211,12 @@ def shares(payable: int, contributions: Sequence[int]) -> list[int]:
 
 
 def gas_for(rule: str, rows: int) -> int:
-    """Gas that the contract's `evaluate` never exceeds for so many rows of the matrix, public ones included:
-
-    the least that terms may give it.
+    """The least gas that terms may give to the contract's `evaluate` for so many rows of the matrix, public ones
+    included: half as much again as it needs at the most.
     """
     if rule == CONSENSUS:
-        return 80_000 + 16_000 * rows + 3_850 * rows * rows
-    return 60_000 + (2_550 if rule == MULTI_KRUM else 1_500) * rows * rows
+        return 120_000 + 24_000 * rows + 5_750 * rows * rows
+    return 90_000 + (3_750 if rule == MULTI_KRUM else 2_200) * rows * rows
 
 
 def _square(gram: Sequence[int], rows: int) -> list[list[int]]:

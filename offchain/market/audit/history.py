@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
 
 from offchain.market.audit.finding import must
 from offchain.market.follow import read_logs
 from offchain.market.project import Point, Project
 from offchain.proving.encoding import Proof
+from offchain.proving.parameters import MAX_ROWS
 
 __all__ = ["Entry", "SettleCall", "read_history", "read_settle_call"]
 
@@ -76,19 +76,51 @@ def read_settle_call(project: Project, entry: Entry) -> SettleCall | None:
 
 
 def _calls_within(data: bytes, contract_type: Any) -> Iterator[SettleCall]:
-    abi = contract_type.mutable_methods["settle"]
-    selector = keccak(text=abi.selector)[:4]
-    types = [argument.canonical_type for argument in abi.inputs]
+    selector = keccak(text=contract_type.mutable_methods["settle"].selector)[:4]
     start = data.find(selector)
     while start >= 0:
         try:
-            excluded, order, commitments, proof, *rest = decode(types, data[start + 4 :])
-            call = SettleCall(excluded, order, commitments, Proof.decode(proof), *rest)
+            call = _read_call(data[start + 4 :])
         except (DecodingError, OverflowError):
             pass
         else:
             yield call
         start = data.find(selector, start + 1)
+
+
+def _read_call(data: bytes) -> SettleCall:
+    """The arguments as the contract reads them, which follows offsets wherever they lead and looks at no padding: who
+    settles with an odd encoding must not keep others from reading it. The proof's own encoding is the verifier's
+    matter. Raises DecodingError, OverflowError.
+    """
+
+    def cut(at: int, size: int) -> bytes:
+        piece = data[at : at + size]
+        if len(piece) != size:
+            raise DecodingError("the call is too short")
+        return piece
+
+    def word(at: int) -> int:
+        return int.from_bytes(cut(at, 32), "big")
+
+    def sized(place: int) -> bytes:
+        at = word(32 * place)
+        return cut(at + 32, word(at))
+
+    at = word(32 * 2)
+    if (count := word(at)) > MAX_ROWS:
+        raise DecodingError("more commitments than a proof has rows")
+    points = [word(at + 32 * (k + 1)) for k in range(2 * count)]
+    return SettleCall(
+        excluded=word(0),
+        order=word(32 * 1),
+        commitments=tuple(zip(points[::2], points[1::2], strict=True)),
+        proof=Proof.decode(sized(3)),
+        claimed=(word(32 * 4), word(32 * 5)),
+        policy=str(to_checksum_address(cut(32 * 6 + 12, 20))),
+        params=sized(7),
+        cid=cut(32 * 8, 32),
+    )
 
 
 def _hex(digest: Any) -> str:

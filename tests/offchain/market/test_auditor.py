@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from eth_utils import to_checksum_address
 
 from offchain.market import auditor as auditor_module
 from offchain.market import trust
@@ -30,6 +31,7 @@ from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
 from tests.offchain.market.play import SEATS, Play
 from tests.offchain.market.test_aggregator import sealed_for
+from tests.unit.escrow.test_settle_proof import proof_of
 
 
 def as_if_the_terms_were(play: Play, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
@@ -547,6 +549,55 @@ def test_audit__the_token_took_from_the_escrow__who_was_paid_less_is_owed_the_re
     assert books.due[trainer.account.address] == play.project.account(trainer.account.address).due
     with pytest.raises(Difference, match=f"the escrow has 0 tokens, and owes {books.owed}"):
         audit(play)
+
+
+def with_odd_offsets(call: bytes) -> bytes:
+    """The same call to the contract: commitments, proof and params in another order, apart, not at words, and with
+    something behind them that the ABI has no place for.
+    """
+    selector, data = call[:4], call[4:]
+    for place, gap in ((7, 3), (3, 32), (2, 1)):
+        at = int.from_bytes(data[32 * place : 32 * place + 32], "big")
+        size = int.from_bytes(data[at : at + 32], "big") * (64 if place == 2 else 1)
+        there = len(data) + gap
+        data = data[: 32 * place] + there.to_bytes(32, "big") + data[32 * place + 32 :] + b"\xee" * gap
+        data += data[at : at + 32 + size]
+    return selector + data + b"\xee" * 7
+
+
+@pytest.mark.usefixtures("proofs_hold")
+def test_audit__settled_by_a_call_of_odd_encoding__reads_it_as_the_contract_did(play: Play) -> None:
+    play.to_settling()
+    aggregator, project = play.aggregator, play.project
+    ready = aggregator.make_ready(aggregator.open_round(0), 0, project.status().rate)
+    call = with_odd_offsets(bytes(project.escrow.settle.encode_input(*ready.arguments)))
+    provider = project.escrow.provider
+    eth = provider.web3.eth
+    request = {"from": str(aggregator.account.address), "to": project.address, "data": call, "gas": 4_000_000}
+    assert eth.wait_for_transaction_receipt(eth.send_transaction(request))["status"] == 1
+    assert unchecked(audit(play)) == []
+
+
+def test_read_call__any_arguments__are_those_that_were_encoded(play: Play) -> None:
+    """Which the contract's ABI says, and the reader's positions have to agree with."""
+    proof = proof_of("single row")
+    arguments: tuple[Any, ...] = (
+        3,
+        0x0201,
+        [(1, 2), (5, 6)],
+        proof.encode(),
+        (7, 8),
+        "0x" + "ab" * 20,
+        b"params",
+        b"\x09" * 32,
+    )
+    call = bytes(play.project.escrow.settle.encode_input(*arguments))
+    for data in (call, with_odd_offsets(call)):
+        (read,) = history_module._calls_within(data, play.project.escrow.contract_type)
+        assert read == SettleCall(
+            3, 0x0201, ((1, 2), (5, 6)), proof, (7, 8), to_checksum_address("0x" + "ab" * 20), b"params", b"\x09" * 32
+        )
+    assert list(history_module._calls_within(call[:-1], play.project.escrow.contract_type)) == []
 
 
 def test_read_settle_call__within_another_call__is_found(play: Play) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from eth_abi.exceptions import DecodingError
 
 from offchain.proving.commitment import Combination, commit, commit_combination, random_tail
 from offchain.proving.encoding import Proof
@@ -77,9 +78,18 @@ def test_prove_round__without_the_public_rows_commitments__raises(srs: Srs) -> N
         prove_round(srs, CONTEXT, UPDATES, TAILS, BITS, public=PUBLIC, commitments=known)
 
 
-def test_decode__without_the_zeros_at_its_end__is_what_the_verifier_reads(srs: Srs) -> None:
-    """It settles a round, so whoever checks the round has to read it."""
+def test_decode__without_the_zeros_at_its_end__refused_as_by_the_verifier(srs: Srs) -> None:
+    """The ABI pads a Bytes with zeros, so they would be there again."""
     shown = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS).proof
     values = *shown.range_proof.v_opp[:-1], 7 << 16
     ending = replace(shown, range_proof=replace(shown.range_proof, v_opp=values))
-    assert Proof.decode(ending.encode()[:-2]) == ending
+    assert Proof.decode(ending.encode()) == ending
+    with pytest.raises(DecodingError):
+        Proof.decode(ending.encode()[:-2])
+
+
+@pytest.mark.parametrize("more", [b"\0", bytes(32), b"\xff" * 64], ids=["a byte", "a zero word", "two words"])
+def test_decode__more_behind_the_proof__refused(srs: Srs, more: bytes) -> None:
+    shown = prove_round(srs, CONTEXT, UPDATES, TAILS, BITS).proof.encode()
+    with pytest.raises(DecodingError, match="not canonical"):
+        Proof.decode(shown + more)

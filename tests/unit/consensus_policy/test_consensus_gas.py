@@ -1,4 +1,4 @@
-"""The work depends on the number of rows and the terms alone, and stays below what `validate` asks for."""
+"""The work depends on the number of rows and the terms alone, and what `validate` asks for is half as much again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from offchain.scoring import policy
 from offchain.scoring.policy import CONSENSUS, ONE, PolicyTerms
 from tests.policy_matrices import of
 from tests.unit.consensus_policy.conftest import Gas
-from tests.unit.consensus_policy.matrices import OWN_EXTREMES, PUBLIC
+from tests.unit.consensus_policy.matrices import OWN_EXTREMES, PUBLIC, scaled_last
 
 SIZES = [3, 5, 7, 10, 12, 13, 18, 19, 24, 25, 30]  # a word holds six rows and a sort twelve: both sides of the steps
 WITH_ZEROS = ["zeros", "all but three zeros", "last a row of zeros"]
 FULL = [name for name in OWN_EXTREMES if name not in WITH_ZEROS]
+
+
+MARGIN = 1.5  # a fork of the chain may price something anew
 
 
 def all_rows(gram: list[int]) -> int:
@@ -35,10 +38,11 @@ def levels(rows: int) -> list[PolicyTerms]:
 def test_evaluate__any_matrix_for_consensus__gas_within_bounds(consensus_policy: Any, gas: Gas, rows: int) -> None:
     for terms in levels(rows):
         costs = [gas(rows, OWN_EXTREMES[name](rows), terms, 2**64 - 1) for name in FULL]
-        assert max(costs) <= consensus_policy.gas_for(4, rows)
+        assert MARGIN * max(costs) <= consensus_policy.gas_for(4, rows)
         assert max(costs) - min(costs) < 0.06 * max(costs)  # medians of fewer rows, where some were removed
         for name in WITH_ZEROS:
-            assert gas(rows, OWN_EXTREMES[name](rows), terms, 2**64 - 1) <= consensus_policy.gas_for(4, rows)
+            cost = gas(rows, OWN_EXTREMES[name](rows), terms, 2**64 - 1)
+            assert MARGIN * cost <= consensus_policy.gas_for(4, rows)
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -47,13 +51,26 @@ def test_evaluate__public_rows__gas_within_bounds(consensus_policy: Any, gas: Ga
     for terms in levels(rows):
         for matrix in PUBLIC.values():
             gram = matrix(rng, rows)
-            assert gas(rows, gram, terms, 2**64 - 1) <= consensus_policy.gas_for(4, all_rows(gram))
+            assert MARGIN * gas(rows, gram, terms, 2**64 - 1) <= consensus_policy.gas_for(4, all_rows(gram))
+
+
+@pytest.mark.parametrize(
+    ("rows", "public"), [(3, 1), (5, 1), (13, 1), (17, 1), (27, 1), (29, 1), (31, 1), (30, 2), (16, 16), (3, 29)]
+)
+def test_evaluate__worst_shapes__gas_within_bounds(consensus_policy: Any, gas: Gas, rows: int, public: int) -> None:
+    """One public row and as many hostile rows as there may be: of all shapes of a size the one that takes most."""
+    limit, hostile = consensus_policy.gas_for(4, rows + public), (rows - 3) // 2
+    for name in ("last a row of zeros", "noisy", "orthogonal, smallest", "clusters", "identical, largest"):
+        gram = scaled_last(OWN_EXTREMES[name](rows + public), rows + public, public)
+        for has_reference in [None, True] if 2 * hostile + 3 < rows else [None]:
+            terms = PolicyTerms(CONSENSUS, hostile, agreement_floor=ONE)
+            assert MARGIN * gas(rows, gram, terms, 2**64 - 1, has_reference) <= limit
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4])
 def test_evaluate__void__gas_within_bounds(consensus_policy: Any, gas: Gas, rows: int) -> None:
     gram = of(rows + 2, lambda i, j: int(i == j))
-    assert gas(rows, gram, PolicyTerms(CONSENSUS, 1), ONE) <= consensus_policy.gas_for(4, rows + 2)
+    assert MARGIN * gas(rows, gram, PolicyTerms(CONSENSUS, 1), ONE) <= consensus_policy.gas_for(4, rows + 2)
 
 
 def test_gas_for__consensus__is_the_python_policys(consensus_policy: Any) -> None:

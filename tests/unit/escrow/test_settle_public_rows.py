@@ -300,7 +300,7 @@ def widest(create_project: Any, policy: Any, owner: Any) -> ProjectDriver:
         min_rows=30,
         round_reward=30 * 50_021,
         aggregator_stake=30 * 50_021,
-        policy_gas=6_000_000,
+        policy_gas=8_000_000,
         collect_window=10_000,
         deliver_window=10_000,
     )
@@ -328,7 +328,7 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
             return False
         return True
 
-    low, high = 5_000_000, 12_000_000
+    low, high = 7_000_000, 14_000_000
     while high - low > 1_000:
         middle = (low + high) // 2
         low, high = (low, middle) if settles(middle) else (middle, high)
@@ -339,7 +339,7 @@ def test_settle__most_rows__as_little_gas_as_it_takes_starves_no_policy(
     receipt = widest.escrow.settle(*arguments, sender=aggregator, gas=high)
     tight = dict(widest.events(receipt))["Settled"]
     assert tight == plenty
-    assert 5_900_000 < tight["agreement"] <= 6_000_000
+    assert 7_900_000 < tight["agreement"] <= 8_000_000
 
 
 # --- the initial model, where the terms name it

@@ -1,4 +1,4 @@
-"""The work depends on the number of rows and the terms alone, and stays below what `validate` asks for."""
+"""The work depends on the number of rows and the terms alone, and what `validate` asks for is half as much again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.policy_matrices import EXTREMES, of
 
 Gas = Callable[[int, list[int], PolicyTerms, int], int]
 
+MARGIN = 1.5  # a fork of the chain may price something anew
 SIZES = [
     7,
     8,
@@ -39,7 +40,7 @@ def test_evaluate__any_matrix__same_gas_within_bounds(round_policy: Any, gas: Ga
         # the rate decays: nothing is spared
         terms = PolicyTerms(rule, byzantine, agreement_floor=ONE)
         costs = [gas(rows, extreme(rows), terms, 2**64 - 1) for extreme in EXTREMES.values()]
-        assert max(costs) <= round_policy.gas_for(terms.rule_number, rows)
+        assert MARGIN * max(costs) <= round_policy.gas_for(terms.rule_number, rows)
         assert max(costs) - min(costs) < 0.03 * max(costs)
 
 
@@ -48,7 +49,7 @@ def test_evaluate__any_matrix__same_gas_within_bounds(round_policy: Any, gas: Ga
 def test_evaluate__rows_of_zeros__no_more_gas(round_policy: Any, gas: Gas, rule: str, rows: int) -> None:
     terms = PolicyTerms(rule, max(0, rows - 3) // 2, agreement_floor=ONE)
     most = gas(rows, of(rows, lambda i, j: int(i == j)), terms, ONE)
-    assert most <= round_policy.gas_for(terms.rule_number, rows)
+    assert MARGIN * most <= round_policy.gas_for(terms.rule_number, rows)
     for zeros in {1, terms.byzantine, terms.byzantine + 1, rows}:
         for hidden in (range(zeros), range(rows - zeros, rows)):
             gram = of(rows, lambda i, j, hidden=hidden: int(i == j and i not in hidden))

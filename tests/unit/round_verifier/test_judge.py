@@ -187,7 +187,7 @@ def test_judge__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
     """With 32 rows, where most is spent between the check of the gas and the policy's first step."""
     asked.set_answer(outcome_bytes(1, [ONE], [1], 777), sender=owner)
     asked.set_mode(GAUGE, sender=owner)
-    verifier, least = verifier_for(WIDEST), 6_000_000
+    verifier, least = verifier_for(WIDEST), 8_000_000
     call = {"to": verifier.address, "data": verifier.judge.encode_input(*judged(WIDEST, asked, least))}
 
     def gas_of_the_policy(limit: int) -> int | None:
@@ -198,12 +198,12 @@ def test_judge__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
         assert not int.from_bytes(answer[67 * 32 : 68 * 32], "big")  # it has not failed
         return int.from_bytes(answer[32:64], "big")
 
-    low, high = 5_000_000, 12_000_000
+    low, high = 7_000_000, 14_000_000
     while high - low > 1_000:
         middle = (low + high) // 2
         low, high = (middle, high) if gas_of_the_policy(middle) is None else (low, middle)
     got = gas_of_the_policy(high)
-    assert got == gas_of_the_policy(12_000_000)
+    assert got == gas_of_the_policy(14_000_000)
     assert least - 100_000 < got <= least
 
 
@@ -249,7 +249,6 @@ def test_judge__proof_passed_on_as_bytes__is_the_struct(
     as_struct = bytes(verifier.judge.encode_input(*judged(case, asked)))
     answer = call(verifier, as_struct)
     assert call(verifier, passed_on(verifier, case, asked, lambda proof: proof)) == answer
-    assert call(verifier, passed_on(verifier, case, asked, lambda proof: proof + bytes(WORDS))) == answer  # not read
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
@@ -260,13 +259,3 @@ def test_judge__malformed_proof__reverts(
     verifier = verifier_for(ROUND)
     with pytest.raises(ContractLogicError):
         call(verifier, passed_on(verifier, ROUND, asked, spoil))
-
-
-@pytest.mark.parametrize("size", [1, 32, 2**256 - 1])
-def test_judge__any_size_of_the_proof__is_not_read(
-    verifier_for: VerifierFor, asked: Any, owner: Any, size: int
-) -> None:
-    asked.set_answer(outcome_bytes(0b111, [ONE] * 3, [1] * 3, 777), sender=owner)
-    arguments = judged(ROUND, asked)
-    other = *arguments[:5], arguments[5] | {"size": size}, *arguments[6:]
-    assert verifier_for(ROUND).judge(*other) == verifier_for(ROUND).judge(*arguments)

@@ -50,7 +50,7 @@ GOOD: list[dict[str, Any]] = [
     {"rounds": 1},
     {"rounds": 64},
     {"aggregators": people(1)},
-    {"aggregators": people(8)},
+    {"aggregators": people(7)},
     # money
     {"round_reward": 4, "trainer_part": 4},
     {"round_reward": 2**96 - 1, **RICH},
@@ -80,7 +80,7 @@ GOOD: list[dict[str, Any]] = [
     {"params": b""},
     {"params": b"\xff" * 256},
     {"policy_gas": 100_000},
-    {"policy_gas": 6_000_000},
+    {"policy_gas": 8_000_000},
     {"max_excluded": 1, "min_rows": 4},
     {"max_excluded": 29, "round_fee": 29 * 31_250, **WIDE},
 ]
@@ -96,10 +96,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"rounds": 65}, "terms: rounds out of range"),
     ({"aggregators": []}, "terms: no aggregators"),
     ({"aggregators": [ZERO]}, "terms: aggregator is zero"),
-    ({"aggregators": [*people(7), ZERO]}, "terms: aggregator is zero"),
+    ({"aggregators": people(8)}, "terms: more aggregators than the tails can bear"),
+    ({"aggregators": [*people(6), ZERO]}, "terms: aggregator is zero"),
     ({"aggregators": [PERSON, PERSON]}, "terms: aggregators not distinct"),
-    ({"aggregators": [*people(7), people(1)[0]]}, "terms: aggregators not distinct"),
-    ({"aggregators": [*people(7), people(7)[6]]}, "terms: aggregators not distinct"),
+    ({"aggregators": [*people(6), people(1)[0]]}, "terms: aggregators not distinct"),
+    ({"aggregators": [*people(6), people(6)[5]]}, "terms: aggregators not distinct"),
     # money
     ({"token": PERSON}, "terms: token has no code"),
     ({"token": ZERO}, "terms: token has no code"),
@@ -142,7 +143,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     # policy
     ({"policy": PERSON}, "terms: policy has no code"),
     ({"policy_gas": 99_999}, "terms: policy gas out of range"),
-    ({"policy_gas": 6_000_001}, "terms: policy gas out of range"),
+    ({"policy_gas": 8_000_001}, "terms: policy gas out of range"),
     ({"max_excluded": 2, "min_rows": 4}, "terms: too many may be excluded"),
     ({"min_rows": 2, **FREE}, "terms: too many may be excluded"),
     ({"max_excluded": 30, "round_fee": 30 * 31_250, **WIDE}, "terms: too many may be excluded"),
@@ -189,7 +190,7 @@ LEAST = {
 MOST = {
     "dimension": 2**32 - 1, "bits": 16, "rounds": 64, "min_rows": 30, "max_excluded": 26, "public_rows": True,
     "reference": True, "collect_window": 2_592_000, "deliver_window": 2_592_000, "score_window": 2_592_000,
-    "handover_window": 2_592_000, "policy_gas": 6_000_000,
+    "handover_window": 2_592_000, "policy_gas": 8_000_000,
 }  # fmt: skip
 PACKED: dict[str, dict[str, Any]] = {
     "none": LEAST,
