@@ -17,6 +17,7 @@ from rich.text import Text
 
 from offchain.errors import MeedError
 from offchain.market.chain import contract_at
+from offchain.market.description import Description, fetch_description
 from offchain.market.errors import MarketError
 from offchain.market.model import task_of
 from offchain.market.money import Token
@@ -24,7 +25,6 @@ from offchain.market.page import duration, phase_told, time_left, whole
 from offchain.market.project import Look, Phase, Project
 from offchain.market.terms import FIXED_ONE, ProjectTerms
 from offchain.scoring.policy import PolicyError
-from offchain.storage.payload import MAX_TASK, task_from_bytes
 from offchain.storage.store import Store
 from offchain.training.schema import Schema
 
@@ -142,15 +142,14 @@ def _task(project: Project, store: Store | None) -> tuple[list[RenderableType], 
     if store is None:
         return [Text("\nThe task is described in the project's store: give its --store to see it.")], "--store STORE"
     try:
-        description = task_from_bytes(store.get(project.terms.task, MAX_TASK))
-        task = task_of(description)
+        description = Description.from_bytes(fetch_description(store, project.terms))
+        task = task_of({"task": description.task})
         size = task.layout.dimension
     except MeedError as error:
         return [Text(f"\nThe task can't be read, and so nobody could train it here: {plain(str(error), 400)}")], ""
     rows: list[tuple[str, str | Text]] = [("name", plain(task.name))]
-    if isinstance(training := description.get("training"), dict):
-        told = [f"{plain(str(name)).replace('_', ' ')} {plain(str(value))}" for name, value in training.items()]
-        rows.append(("each round", ", ".join(told[:_VALUES])))
+    schedule = description.schedule
+    rows.append(("each round", f"epochs {schedule.epochs}, batch size {schedule.batch_size}"))
     fits = "" if size == project.terms.dimension else f"; NOT the {project.terms.dimension:,} of the terms: don't join"
     rows.append(("parameters", f"{size:,}{fits}"))
     table = _table("\nTask", rows)

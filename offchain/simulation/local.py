@@ -31,7 +31,7 @@ __all__ = ["FIRST_TRAINER", "HOST", "NAMES", "Local", "LocalError", "check_port"
 HOST = "127.0.0.1"  # anybody who reaches an Anvil can do anything with it
 OWNER, AGGREGATOR, STANDBY, FIRST_TRAINER = 1, 2, 3, 4
 FUNDS = 10**24  # units of the token for each party: a million tokens
-REWARD = 10**21  # units, of a round
+REWARD = 1_000  # tokens, of a round
 NAMES = ("deployment.json", "owner.toml", "aggregator.toml", "standby.toml", "store", "state")  # and the trainers'
 
 
