@@ -12,12 +12,14 @@ import re
 __all__ = ["Redacting", "redacted"]
 
 _GONE = "***"
+_EXAMPLE = "USER:PASSWORD@HOST"  # what errors say of where credentials go
 _URL = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s\"<>]+)")
 _END = re.compile(r"[)\]}'.,;:!?]*$")  # of the sentence around a URL
 _KEY_LABEL = re.compile(r"(?i)\b(?=[a-z]*\d)[a-z0-9]{20,}\b")  # some providers have the key in the host
 _RULES = (
     (re.compile(r"(?i)(\burl: ?)/[^\s\"]+"), rf"\1/{_GONE}"),  # urllib3: "Max retries exceeded with url: /v3/KEY"
-    (re.compile(r"[^\s/@:'\"]+:[^\s/@'\"]+@(?=[\w.-])"), f"{_GONE}@"),  # user-info without a scheme
+    # user-info without a scheme
+    (re.compile(rf"(?<![^\s/@:'\"])(?!{_EXAMPLE})[^\s/@:'\"]+:[^\s/@'\"]+@(?=[\w.-])"), f"{_GONE}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/=.~-]{6,}"), rf"\1 {_GONE}"),
     (
         re.compile(
@@ -52,6 +54,8 @@ class Redacting(logging.Filter):
 
 def _shown(url: re.Match[str]) -> str:
     scheme, rest = url.groups()
+    if rest.startswith(_EXAMPLE):
+        return url[0]
     end = _END.search(rest)
     end_text = end[0] if end else ""
     rest = rest.removesuffix(end_text)

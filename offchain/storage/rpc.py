@@ -36,9 +36,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
+from ipfshttpclient.exceptions import Error as ClientError
+from ipfshttpclient.http_requests import ClientSync
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3 import HTTPConnectionPool
+from urllib3 import HTTPConnectionPool, encode_multipart_formdata
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
@@ -189,13 +191,7 @@ class Rpc:
         self.at = at
         self._answer = answer
         self._attempts = attempts
-        self._session = _Session()
-        self._session.auth = _Auth(at.authorization)
-        self._session.headers["Accept-Encoding"] = "identity"  # blocks are counted as they come
-        if at.socket is not None:
-            self._session.mount("http://", _SocketAdapter(at.socket))
-        # what is on this machine is not behind a proxy, whatever the environment says of the others
-        self._proxies = {"no_proxy": urlsplit(at.url).hostname or ""} if at.is_local else None
+        self._client = _Client(at)
         if at.authorization is not None and at.url.startswith("http:") and not at.is_local:
             logger.warning("credentials go to %s in the clear: use https", at.shown)
 
@@ -228,19 +224,11 @@ class Rpc:
     def _ask(self, command: str, parameters: dict[str, str], seconds: float, block: bytes | None, most: int) -> bytes:
         until = time.monotonic() + seconds + self._answer
         try:
-            response = self._session.post(
-                f"{self.at.url}/{command}",
-                params=parameters,
-                files=None if block is None else {"data": ("block", block, "application/octet-stream")},
-                timeout=(self._answer, seconds + self._answer),  # for a connection, and for the next byte
-                proxies=self._proxies,
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
+            # times for a connection, and for the next byte
+            with self._client.post(command, parameters, block, (self._answer, seconds + self._answer)) as response:
                 is_answer = response.status_code == 200 and not _is_page(response)
                 body = _read(response, most if is_answer else MAX_REFUSAL, until)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (ClientError, requests.RequestException, HTTPError, OSError) as error:
             raise Unavailable(self._cause(error, seconds + self._answer)) from error
         if is_answer:
             return body
@@ -308,6 +296,51 @@ class Rpc:
         for secret in self.at.secrets:
             text = text.replace(secret, "***")
         return plain(text)
+
+
+class _Client(ClientSync):
+    """ipfshttpclient's own client, which leaves to us what an answer means: its errors say a status and no cause. Of
+    addresses it takes multiaddresses alone, so the endpoint's URL is put in.
+    """
+
+    def __init__(self, at: Endpoint) -> None:
+        super().__init__("/ip4/127.0.0.1/tcp/5001", _API, auth=_Auth(at.authorization))
+        self._at = at
+        self._base_url = at.url + "/"
+        # what is on this machine is not behind a proxy, whatever the environment says of the others
+        self._request_proxies = {"no_proxy": urlsplit(at.url).hostname or ""} if at.is_local else None
+        self.open_session()
+
+    def post(
+        self, command: str, parameters: dict[str, str], block: bytes | None, seconds: tuple[float, float]
+    ) -> requests.Response:
+        """The answer, its body unread. seconds: for a connection, and for the next byte."""
+        body, kind = None, None
+        if block is not None:
+            body, kind = encode_multipart_formdata({"data": ("block", block, "application/octet-stream")})
+        (response, *_), _ = self._request(
+            "POST",
+            command,
+            list(parameters.items()),
+            auth=None,
+            data=body,
+            headers=None if kind is None else {"Content-Type": kind},
+            timeout=seconds,
+            chunk_size=None,
+        )
+        assert isinstance(response, requests.Response)  # the first of what is to be closed
+        return response
+
+    def _make_session(self) -> requests.Session:
+        session = _Session()
+        session.auth = _Auth(self._at.authorization)
+        session.headers["Accept-Encoding"] = "identity"  # blocks are counted as they come
+        if self._at.socket is not None:
+            session.mount("http://", _SocketAdapter(self._at.socket))
+        return session
+
+    def _do_raise_for_status(self, response: requests.Response) -> None:
+        pass
 
 
 class _Session(requests.Session):

@@ -125,3 +125,9 @@ def test_redacting__stack_trace__is_without_the_key(lines: Any) -> None:
         log.exception("failed")
     assert "OSError: away: https://node.example/***" in stream.getvalue()
     assert KEY not in stream.getvalue()
+
+
+def test_redacted__where_credentials_go__is_shown() -> None:
+    text = "give credentials in the address, https://USER:PASSWORD@HOST:PORT/PATH, or USER:PASSWORD@HOST"
+    assert redacted(text) == text
+    assert redacted("https://USERS:PASSWORD@HOST:1/PATH, me:PASSWORD@HOST") == "https://HOST:1/***, ***@HOST"
