@@ -19,6 +19,8 @@ import numpy.typing as npt
 from offchain.errors import PassingError
 from offchain.market.audit.books import Delivered, Settled
 from offchain.market.audit.finding import Difference
+from offchain.market.description import Description
+from offchain.market.errors import DescriptionError
 from offchain.market.project import Project
 from offchain.proving.commitment import commit, commit_integers
 from offchain.proving.srs import Srs
@@ -65,11 +67,12 @@ class Contents:
     key: SealingKey | None = None
 
     def task(self) -> dict[str, Any]:
-        """The task's description. Raises Difference, Unreadable."""
+        """The task's description, which is one that parties act on. Raises Difference, Unreadable."""
         data = self._get("the task's description", self.project.terms.task, MAX_TASK)
         try:
+            Description.from_bytes(data)
             return task_from_bytes(data)
-        except PayloadError as error:
+        except (DescriptionError, PayloadError) as error:
             raise Difference(str(error)) from error
 
     def model(self, grants: list[bytes]) -> npt.NDArray[np.float64]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from offchain.market.errors import MarketError
+from offchain.market.errors import DescriptionError, MarketError
+from offchain.market.journal import Journal
 from offchain.market.member import fetch_aggregate
+from offchain.market.programs.aggregator import AggregatorProgram
+from offchain.market.programs.base import Surroundings
 from offchain.market.project import Phase
+from offchain.market.sender import Sender
+from offchain.market.settings import AggregatorSettings
 from offchain.proving.commitment import commit, random_tail
 from offchain.proving.gram import gram_matrix
 from offchain.proving.kernels.fold import exact_products
 from offchain.scoring.policy import evaluate
-from offchain.storage.payload import Payload, payload_to_bytes
+from offchain.storage.payload import Payload, payload_to_bytes, task_to_bytes
 from offchain.storage.sealing import Envelope, seal
 from offchain.storage.unixfs import cid_of
 from tests.offchain.market.play import SEATS, Play
@@ -249,3 +255,22 @@ def test_settle__policy_contract_decides_otherwise__refuses(play: Play, monkeypa
 def test_settle__another_phase__says_which(play: Play) -> None:
     with pytest.raises(MarketError, match="the project is collecting, not scoring"):
         play.aggregator.settle()
+
+
+@pytest.mark.parametrize("owner_key", ["00" * 32, "nonsense", "ff" * 32, ""])
+def test_accept__owner_key_that_nothing_can_be_sealed_to__refused_before_anything_is_sent(
+    play: Play, project: Any, chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner_key: str
+) -> None:
+    """Who accepted could not seal an aggregate, and would lose its stake."""
+    description = {"task": {"task": "wine"}, "owner_key": owner_key}
+    task = play.stage.store.put(task_to_bytes(description)).digest
+    monkeypatch.setattr(play.project, "terms", replace(play.project.terms, task=task))
+    journal = Journal(tmp_path / "state")
+    sender = Sender(play.aggregator.account, chain.provider, journal)
+    monkeypatch.setattr(sender, "transact", pytest.fail)
+    around = Surroundings(play.aggregator.account, project, play.stage.store, play.stage.srs, journal, sender)
+    program, look = AggregatorProgram(AggregatorSettings(), play.project, around), play.project.look()
+    assert look is not None
+    with pytest.raises(DescriptionError, match="no usable owner_key"):
+        program.accept(look)
+    journal.close()

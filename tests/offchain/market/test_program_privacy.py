@@ -1,8 +1,9 @@
-"""A trainer program whose settings ask for differential privacy."""
+"""What a trainer program does to an update before it is kept, by its settings; and rates that it doesn't train with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from offchain.market.errors import SettingsError
+from offchain.market.errors import DescriptionError, SettingsError
 from offchain.market.journal import Journal
 from offchain.market.programs.base import Surroundings
 from offchain.market.programs.trainer import TrainerProgram
 from offchain.market.sender import Sender
 from offchain.market.settings import TrainerSettings
+from offchain.market.trainer import Trainer
 from offchain.training.privacy import Privacy
 from tests.offchain.market.play import Play
 
@@ -66,3 +68,15 @@ def test_prepare__clip_and_noise__update_is_privatised_before_it_is_kept(
 def test_settings__one_of_clip_and_noise__refused(settings: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="both above 0, or neither"):
         TrainerSettings(**settings)
+
+
+@pytest.mark.parametrize("times", [2, 1 << 31])
+def test_prepare__rate_that_has_risen__refused_before_training(
+    program_of: Callable[[TrainerSettings], TrainerProgram], play: Play, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    monkeypatch.setattr(Trainer, "local_update", pytest.fail)
+    program, look = program_of(TrainerSettings()), play.project.look()
+    assert look is not None
+    risen = replace(look, status=replace(look.status, rate=look.status.rate * times))
+    with pytest.raises(DescriptionError, match=r"a learning rate of|the learning rate has risen"):
+        program.prepare(risen)
