@@ -90,7 +90,7 @@ class Local:
             {
                 "deployment": "deployment.json",
                 "token": str(token.address),
-                "aggregators": [str(accounts[number].address) for number in (AGGREGATOR, STANDBY)],
+                "aggregators": [str(accounts[AGGREGATOR].address)],
                 "task": self.task,
                 "round_reward": str(REWARD),
                 "rounds": self.rounds,
@@ -99,16 +99,17 @@ class Local:
                 "max_excluded": 0,
                 "window": self.window,
             },
+            f"# the standby, {accounts[STANDBY].address}, may be a second one: then it has to run before anybody enrols",
         )
         for k in range(self.trainers):
             self._write(f"trainer-{k + 1}", {"share": [k + 1, self.trainers], "seed": k + 1})
         return contract_at(contracts.Registry, deployment.registry)
 
-    def _write(self, name: str, settings: dict[str, Any]) -> None:
+    def _write(self, name: str, settings: dict[str, Any], *lines: str) -> None:
         """A program's TOML, whose values are JSON's too. Paths in it are relative to it."""
         settings = {"store": ["store"], "state": f"state/{name}", "poll": self.poll} | settings
-        lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-        (self.folder / f"{name}.toml").write_text("\n".join(lines) + "\n")
+        values = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+        (self.folder / f"{name}.toml").write_text("\n".join([*values, *lines]) + "\n")
 
     # --- commands, to be pasted
 
@@ -117,18 +118,12 @@ class Local:
 
     def commands(self, project: str) -> dict[str, str]:
         """What everybody else does in the owner's project, by who does it."""
-        trainers = [name for name in self.parties if name.startswith("trainer")]
-        key = str(self.folder / "state" / "trainer-1" / "sealing.key")
-        playing = {"aggregator": ["aggregator"], "standby, if you like": ["standby"]} | {n: [n] for n in trainers}
-        found = {
-            who: self._command(
-                "trainer" if name.startswith("trainer") else "aggregator", "--project", project, *self._as(name)
-            )
-            for who, (name,) in playing.items()
-        }
-        found["anybody, at any time"] = self._command("owner", "status", "--project", project)
-        store = str(self.folder / "store")
-        found["anybody, once it has ended"] = self._command("audit", project, "--store", store, "--key", key)
+        found = {"aggregator": self._command("aggregator", "--project", project, *self._as("aggregator"))}
+        for name in (f"trainer-{k + 1}" for k in range(self.trainers)):
+            found[name] = self._command("trainer", "--project", project, *self._as(name))
+        found["where it stands"] = self._command("owner", "status", "--project", project)
+        store, key = self.folder / "store", self.folder / "state" / "trainer-1" / "sealing.key"
+        found["whether all was right"] = self._command("audit", project, "--store", str(store), "--key", str(key))
         return found
 
     def _as(self, name: str) -> list[str]:
