@@ -8,8 +8,8 @@ What leaves the machine is the update alone, and that only quantised and sealed.
 has an update of exactly zero.
 
 What running statistics moved by is clipped to a small part of the update (`statistics.py`). So they can't be what is
-paid for - a row that has them alone has a cosine of a tenth at most with an honest one - nor choose the quantum. They
-move towards the trainer's own anew in each round, so what was clipped isn't carried.
+paid for - a row that has them alone has a cosine of 0.03 at most with an honest one - nor choose the quantum. They move
+towards the trainer's own anew in each round, so what was clipped isn't carried.
 
 The result is a function of the arguments: rows are shuffled and dropout is drawn from `seed`, on one thread. The same
 arguments give the same bits on the same machine and build of torch. No other party has to repeat it.

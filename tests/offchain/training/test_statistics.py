@@ -245,18 +245,18 @@ def layout_of(learned: int, statistics: int) -> Layout:
 
 
 def test_clipped__small_statistics__stay_to_the_bit() -> None:
-    update = np.array([3.0, 4.0, 0.3, -0.4])
+    update = np.array([30.0, 40.0, 0.9, -1.2])
     assert clipped(update, layout_of(2, 2)).tolist() == update.tolist()
 
 
-@pytest.mark.parametrize("moved", [[0.1, 0.2, 9.0], [5.0, 5.0, 5.0], [0.0, 0.0, -1e9], [1e-9, 0.4, -0.4], [7.0]])
+@pytest.mark.parametrize("moved", [[0.1, 0.2, 9.0], [5.0, 5.0, 5.0], [0.0, 0.0, -1e9], [1e-9, 1.2, -1.2], [7.0]])
 def test_clipped__large_statistics__are_cut_at_the_largest_level_that_fits(moved: list[float]) -> None:
-    learned = np.array([3.0, 4.0])  # a hundredth of the squared norm is a quarter
+    learned = np.array([30.0, 40.0])  # a thousandth of the squared norm is 2.5
     found = clipped(np.concatenate([learned, moved]), layout_of(2, len(moved)))
-    assert found[:2].tolist() == [3, 4]
+    assert found[:2].tolist() == [30, 40]
     level = np.abs(found[2:]).max()
     assert found[2:].tolist() == np.clip(moved, -level, level).tolist()
-    assert found[2:] @ found[2:] == pytest.approx(0.25)
+    assert found[2:] @ found[2:] == pytest.approx(2.5)
 
 
 def test_clipped__nothing_learned__leaves_nothing() -> None:
@@ -264,7 +264,7 @@ def test_clipped__nothing_learned__leaves_nothing() -> None:
 
 
 def test_clipped__much_learned_in_small_entries__no_statistic_is_larger_than_those() -> None:
-    learned = np.full(10_000, 0.01)  # norm 1: room for 0.1
+    learned = np.full(10_000, 0.01)  # norm 1: room for 0.03
     found = clipped(np.concatenate([learned, [5.0]]), layout_of(10_000, 1))
     assert found[-1] == 0.01
 
