@@ -108,7 +108,7 @@ contract TermLimitsTest is Formal {
         assert(t.bits >= 2 && t.bits <= 16 && 2 ** t.bits + 8 <= size);
         assert(t.quantum >= 1 && t.quantum <= 2 ** 96 && t.rate >= 1 && t.rate < 2 ** 64);
         assert(t.model != 0 && t.task != 0);
-        assert(t.policy_gas >= 100_000 && t.policy_gas <= 6_000_000);
+        assert(t.policy_gas >= 100_000 && t.policy_gas <= 8_000_000);
     }
 
     function check_policy_is_heard(Terms memory t, uint256 size) public {
