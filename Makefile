@@ -1,5 +1,6 @@
 # make demo   a whole market on this machine, from funding to payout
 # make demo STORE=ipfs  the same over IPFS
+# make local  a chain on this machine, and the commands that play a market on it by real programs
 # make test   everything that is checked before a change lands
 # make peers  what `ape run bench STAGE --against PEER` compares with
 # make kubo   Kubo as a library, which the tests of the store in IPFS use
@@ -7,6 +8,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
+LOCAL ?=
 STORE ?= folder
 # what `make demo STORE=ipfs` keeps its contents in: the Kubo daemon whose RPC is here
 KUBO ?= /ip4/127.0.0.1/tcp/5001
@@ -17,10 +19,13 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi" -o -name "*.sol")
 SOLC := 0.8.37
 
-.PHONY: setup solc demo test test-slow check format peers kubo datasets clean
+.PHONY: setup solc demo local test test-slow check format peers kubo datasets clean
 
 demo: setup
 	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
+
+local: setup
+	ape run local $(LOCAL)
 
 test: setup check
 	ape test tests -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
