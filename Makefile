@@ -1,5 +1,6 @@
 # make demo   a whole market on this machine, from funding to payout
 # make demo STORE=ipfs  the same over IPFS
+# make local  a chain on this machine, and the commands that play a market on it by real programs
 # make test   everything that is checked before a change lands
 # make formal what halmos and intervals prove of the compiled contracts
 # make peers  what `ape run bench STAGE --against PEER` compares with
@@ -8,6 +9,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 DEMO ?=
+LOCAL ?=
 STORE ?= folder
 # what `make demo STORE=ipfs` keeps its contents in: the Kubo daemon whose RPC is here
 KUBO ?= /ip4/127.0.0.1/tcp/5001
@@ -18,10 +20,13 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 CONTRACTS := $(shell find contracts -name "*.vy" -o -name "*.vyi" -o -name "*.sol")
 SOLC := 0.8.37
 
-.PHONY: setup solc demo test test-slow check format formal peers kubo datasets clean
+.PHONY: setup solc demo local test test-slow check format formal peers kubo datasets clean
 
 demo: setup
 	ape run simulate $(if $(filter ipfs,$(STORE)),--store $(KUBO)) $(DEMO)
+
+local: setup
+	ape run local $(LOCAL)
 
 test: setup check
 	ape test tests -m "not slow" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -29,7 +29,7 @@ from eth_utils import keccak, to_checksum_address
 from web3.exceptions import BlockNotFound
 
 from offchain.market.chain import contract_at
-from offchain.market.errors import MarketError, UntrustedCode
+from offchain.market.errors import MarketError, SettingsError, UntrustedCode
 from offchain.market.project import Project
 from offchain.market.terms import ProjectTerms
 from offchain.proving.pairing import G2Point
@@ -197,11 +197,11 @@ def check_keys(project: Project) -> None:
 
 
 def check_windows(project: Project, least: int) -> None:
-    """Raises MarketError for a phase shorter than `least` seconds: who is away for a moment would lose its stake."""
+    """Raises SettingsError for a phase shorter than `least` seconds: who is away for a moment would lose its stake."""
     windows = {n: getattr(project.terms, f"{n}_window") for n in ("collect", "deliver", "score")}
     for name, seconds in windows.items():
         if seconds < least:
-            raise MarketError(f"the window to {name} has {seconds} s, less than {least}: see the setting least_window")
+            raise SettingsError(f"the window to {name} has {seconds} s, less than {least}: see the setting least_window")
 
 
 def implementation_of(provider: Any, address: str) -> str:

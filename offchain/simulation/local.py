@@ -99,7 +99,7 @@ class Local:
                 "max_excluded": 0,
                 "window": self.window,
             },
-            f"# the standby, {accounts[STANDBY].address}, may be a second one: then it runs before anybody enrols",
+            f"# a second aggregator may be {accounts[STANDBY].address}, the standby: both accept before anybody enrols",
         )
         for k in range(self.trainers):
             self._write(f"trainer-{k + 1}", {"share": [k + 1, self.trainers], "seed": k + 1})
