@@ -13,7 +13,7 @@ UNIT = "tests/unit"
 
 @dataclass(frozen=True)
 class Mutant:
-    file: str  # under contracts/
+    file: str  # under contracts/, or from the root if it begins with offchain/
     old: str
     new: str  # "" drops it
     tests: tuple[str, ...]
