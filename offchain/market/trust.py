@@ -201,7 +201,8 @@ def check_windows(project: Project, least: int) -> None:
     windows = {n: getattr(project.terms, f"{n}_window") for n in ("collect", "deliver", "score")}
     for name, seconds in windows.items():
         if seconds < least:
-            raise SettingsError(f"the window to {name} has {seconds} s, less than {least}: see the setting least_window")
+            told = f"the window to {name} has {seconds} s, less than {least}"
+            raise SettingsError(f"{told}: see the setting least_window")
 
 
 def implementation_of(provider: Any, address: str) -> str:
