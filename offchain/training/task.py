@@ -16,7 +16,8 @@ task of it with `registry.task_from_description`.
 What is learned, scored and paid for are the module's parameters that ask for a gradient. Running statistics of torch's
 normalisations are averaged beside them, with a small part of each update, or stay out of it:
 
-    running_statistics = "local"                # whoever uses the model recomputes them from data of its own
+    running_statistics = "local"                # whoever uses the model recomputes them from data of its own: a few
+                                                # hostile seats can falsify shared ones (docs/results.md)
     more_statistics = ("norm.running_var",)     # further buffers that are such; `*.running_var` would do too
 
 Anything else - frozen parameters, masks, tables, counters, averages of weights - stays out, and is everywhere as the
