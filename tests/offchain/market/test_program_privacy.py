@@ -14,6 +14,7 @@ import pytest
 from offchain.market.errors import DescriptionError, SettingsError
 from offchain.market.journal import Journal
 from offchain.market.programs.base import Surroundings
+from offchain.market.programs.steps import Step
 from offchain.market.programs.trainer import TrainerProgram
 from offchain.market.sender import Sender
 from offchain.market.settings import TrainerSettings
@@ -62,6 +63,46 @@ def test_prepare__clip_and_noise__update_is_privatised_before_it_is_kept(
     for privacy, update in asked:
         assert (privacy.clip, privacy.noise, privacy.delta) == (2.0, 0.5, 1e-5)
         assert update.shape == (play.project.terms.dimension,)
+
+
+def test_restart__data_gone_after_the_update_was_kept__it_is_submitted_and_delivered(
+    program_of: Callable[[TrainerSettings], TrainerProgram], play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = play.project.look()
+    assert look is not None
+    program_of(TrainerSettings(seed=1)).prepare(look)
+    again = program_of(TrainerSettings(seed=1))
+    monkeypatch.setattr("offchain.market.programs.trainer.task_from_description", pytest.fail)
+    assert again.next_step(look) == Step.SUBMIT
+    again.submit(look)
+    for trainer in play.trainers[1:]:
+        trainer.submit()
+    again.deliver(look)
+    assert [delivery.trainer for delivery in play.project.deliveries(0)] == [again.address]
+
+
+def test_restart__round_was_skipped__is_tried_again_and_left_after_a_second(
+    program_of: Callable[[TrainerSettings], TrainerProgram], play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = play.project.look()
+    assert look is not None
+    late = replace(look, now=look.status.deadline)
+
+    def gone(*arguments: Any, **options: Any) -> Any:
+        raise FileNotFoundError("data.csv")
+
+    program = program_of(TrainerSettings(seed=1))
+    program.follow(look)
+    with monkeypatch.context() as patch:
+        patch.setattr("offchain.market.programs.trainer.task_from_description", gone)
+        assert program.turn() == Step.WAIT
+        assert program.next_step(late) == Step.WAIT
+        program.journal.set_fact("skipped--1", True)  # as if there had been a round before, skipped too
+        assert program.next_step(late) == Step.LEAVE
+    again = program_of(TrainerSettings(seed=1))
+    assert again.next_step(late) == Step.PREPARE
+    assert again.turn() == Step.PREPARE
+    assert again.next_step(late) == Step.SUBMIT
 
 
 @pytest.mark.parametrize("settings", [{"clip": 1.0}, {"noise": 1.0}])

@@ -60,3 +60,13 @@ def test_enrol__an_aggregator_key_that_nothing_can_be_sealed_to__refused(
     monkeypatch.setattr(play.project, "sealing_keys", lambda: [bytes(32)])
     with pytest.raises(SealingError):
         play.trainers[0].enrol()
+
+
+def test_prepare__an_aggregator_key_that_nothing_can_be_sealed_to__payload_is_sealed_to_the_others(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trainers don't join such a project; where there is one all the same, it must not stop the round."""
+    keys = play.project.sealing_keys()
+    monkeypatch.setattr(play.project, "sealing_keys", lambda: [bytes(32), *keys])
+    play.to_settling()
+    assert play.aggregator.settle().excluded == []
