@@ -75,6 +75,7 @@ def test_redacted__text_with_a_key__is_without(text: str) -> None:
             "401 for url: https://node.example:8545/***, later",
         ),
         ("(http://127.0.0.1:8545/)", "(http://127.0.0.1:8545)"),
+        ("http://me:se/cret@node.example/x", "http://***"),  # where the host begins isn't known
         ("Max retries exceeded with url: /v3/abc (Caused by x)", "Max retries exceeded with url: /*** (Caused by x)"),
     ],
 )

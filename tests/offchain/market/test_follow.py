@@ -165,6 +165,26 @@ def test_follow__replaced_while_it_reads__events_are_of_one_branch(blocks: Chain
     assert numbers(follower) == [2]
 
 
+def test_follow__replaced_between_two_pages__events_are_of_one_branch(blocks: Chain) -> None:
+    blocks.extend(*[[] for _ in range(PAGE)], ["X"])
+
+    def reorganise(first: int, last: int) -> None:
+        if len(blocks.asked) == 2:
+            blocks.reorganise(2, ["X"], *[[] for _ in range(PAGE)], ["X"], [])
+
+    blocks.refuse = reorganise
+    follower = Follower(blocks.escrow(), since=1)
+    block = follower.follow()
+    assert blocks.blocks[block.number][0] == block.hash
+    assert numbers(follower) == [2, PAGE + 3]
+
+
+def test_follow__replaced_all_the_time__says_so(blocks: Chain) -> None:
+    blocks.refuse = lambda first, last: blocks.reorganise(2, [], [], branch=str(len(blocks.asked)))
+    with pytest.raises(MarketError, match="the chain is being reorganised"):
+        Follower(blocks.escrow(), since=1).follow()
+
+
 def test_follow__long_stretch__is_read_page_by_page(blocks: Chain) -> None:
     blocks.extend(*[[] for _ in range(2 * PAGE)], ["X"])
     follower = Follower(blocks.escrow(), since=1)
@@ -253,6 +273,37 @@ def test_follow__node_suggests_nonsense__halves(blocks: Chain, text: str) -> Non
     limited(blocks, 1_000, lambda first, last: rpc_error(-32602, f"this block range should work: {text}"))
     Follower(blocks.escrow(), since=1).follow()
     assert blocks.asked[:2] == [(1, 2_000), (1, 1_000)]
+
+
+@pytest.mark.parametrize(
+    ("cap", "sizes"),
+    [
+        (120, [100, 125, 100, 112, 112]),  # refused: back to what was answered, then closer as long as it pays
+        (50, [100, 50, 62, 50, 56, 50, 53, 50, 50]),
+        (10_000, [100, 125, 156, 195]),
+        (11, [100, 50, 25, 12, 6, 7, 8, 10, 11, 11]),
+    ],
+)
+def test_pages__refused_and_answered__sizes_one_by_one(cap: int, sizes: list[int], blocks: Chain) -> None:
+    blocks.extend(*[[] for _ in range(sum(sizes))])
+    limited(blocks, cap, WORDS[0])
+    pages, first = Pages(), 0
+    pages.size = 100
+    while len(blocks.asked) < len(sizes):
+        first = pages.read(blocks.escrow(), first, 10_000)[1] + 1
+    assert [last - first + 1 for first, last in blocks.asked] == sizes
+
+
+def test_pages__refused_where_it_was_answered_before__halves(blocks: Chain) -> None:
+    """A limit of results: what counts is how dense the events are there."""
+    blocks.extend(*[[] for _ in range(1_000)])
+    limited(blocks, 100, WORDS[0])
+    pages = Pages()
+    pages.size = 100
+    pages.read(blocks.escrow(), 0, 900)
+    limited(blocks, 30, WORDS[0])
+    pages.read(blocks.escrow(), 100, 900)
+    assert [last - first + 1 for first, last in blocks.asked] == [100, 125, 100, 50, 25]
 
 
 def test_follow__limit_of_results__pages_shrink_where_events_are_dense_and_grow_again(blocks: Chain) -> None:
@@ -478,10 +529,11 @@ def test_keep__after_a_look__nothing_is_missing_later(blocks: Chain, journal: Jo
     follower = Follower(blocks.escrow(), since=1)
     follower.follow()
     follower.keep(journal)
+    blocks.extend(["X"])
     follower.follow()
     again = restarted(blocks, journal)
     again.follow()
-    assert numbers(again) == [2, 3, 3]
+    assert numbers(follower) == numbers(again) == [2, 3, 3, 4]
 
 
 def test_keep__journal_cannot_be_written__the_page_counts_as_unread(

@@ -64,6 +64,39 @@ def test_end_attempts__all_of_the_nonce_are_over(tmp_path: Path) -> None:
     assert journal.open_attempts() == []
 
 
+def test_last_nonce__calls_that_ended__of_the_last_one(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state")
+    assert journal.last_nonce() == -1
+    journal.add_attempt(attempt(7, "0xa"))
+    assert journal.last_nonce() == -1
+    journal.end_attempts(7)
+    journal.add_attempt(attempt(8, "0xb"))
+    assert journal.last_nonce() == 7
+    journal.end_attempts(8)
+    journal.add_attempt(attempt(3, "0xc"))  # the chain was reorganised
+    journal.end_attempts(3)
+    assert journal.last_nonce() == 3
+
+
+def test_logs__added_and_dropped__in_order_and_with_their_fact(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state")
+    journal.add_logs([(5, "a"), (6, "b")], ("read", 6))
+    journal.add_logs([(7, "c")], ("read", 7))
+    journal.drop_logs(6, ("read", 6))
+    journal.add_logs([(7, "d")], ("read", 8))
+    journal.close()
+    again = Journal(tmp_path / "state")
+    assert (again.logs(), again.fact("read")) == (["a", "b", "d"], 8)
+
+
+def test_add_logs__fact_cannot_be_set__neither_is(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state")
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        journal.add_logs([(5, "a")], ("read", object()))
+    assert (journal.logs(), journal.fact("read")) == ([], None)
+    journal.set_fact("read", 5)  # nothing is left open
+
+
 def test_read__nothing_of_the_name__none(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "state")
     assert journal.read("vector") is None
