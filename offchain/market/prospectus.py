@@ -149,7 +149,7 @@ def _task(project: Project, store: Store | None) -> tuple[list[RenderableType], 
         return [Text(f"\nThe task can't be read, and so nobody could train it here: {plain(str(error), 400)}")], ""
     rows: list[tuple[str, str | Text]] = [("name", plain(task.name))]
     schedule = description.schedule
-    rows.append(("each round", f"epochs {schedule.epochs}, batch size {schedule.batch_size}"))
+    rows.append(("each round", f"batch size {schedule.batch_size}, epochs {schedule.epochs}"))
     fits = "" if size == project.terms.dimension else f"; NOT the {project.terms.dimension:,} of the terms: don't join"
     rows.append(("parameters", f"{size:,}{fits}"))
     table = _table("\nTask", rows)

@@ -116,7 +116,7 @@ def play_dishonest_round(stage: Stage, trainers: list[Synthetic]) -> None:
     false = aggregate_to_bytes(Aggregate(np.ones(project.terms.dimension, np.int64), tuple(random_tail())))
     honest = aggregator._open
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aggregator, "_open", lambda d: honest(replace(d, cid=told) if d.seat == 2 else d))
+        patch.setattr(aggregator, "_open", lambda d, *rest: honest(replace(d, cid=told) if d.seat == 2 else d, *rest))
         patch.setattr(aggregator, "_publish", lambda *arguments: store.put(false).digest)
         assert aggregator.settle().excluded == []
 

@@ -296,7 +296,7 @@ def test_audit__payload_changed_with_the_aggregators_help__key_shows_it(
     monkeypatch.setattr(
         play.aggregator,
         "_open",
-        lambda delivery: honest(replace(delivery, cid=cid) if delivery.seat == 2 else delivery),
+        lambda delivery, *rest: honest(replace(delivery, cid=cid) if delivery.seat == 2 else delivery, *rest),
     )
     assert play.aggregator.settle().excluded == []
     with pytest.raises(Difference, match="payload of seat 2 in round 0 does not open the commitment"):
@@ -575,6 +575,7 @@ def test_audit__settled_by_a_call_of_odd_encoding__reads_it_as_the_contract_did(
     eth = provider.web3.eth
     request = {"from": str(aggregator.account.address), "to": project.address, "data": call, "gas": 4_000_000}
     assert eth.wait_for_transaction_receipt(eth.send_transaction(request))["status"] == 1
+    aggregator.publish(project.settlements()[0])
     assert unchecked(audit(play)) == []
 
 
@@ -597,7 +598,8 @@ def test_read_call__any_arguments__are_those_that_were_encoded(play: Play) -> No
         assert read == SettleCall(
             3, 0x0201, ((1, 2), (5, 6)), proof, (7, 8), to_checksum_address("0x" + "ab" * 20), b"params", b"\x09" * 32
         )
-    assert list(history_module._calls_within(call[:-1], play.project.escrow.contract_type)) == []
+    short = call[: -(32 - len(b"params")) - 1]  # without the padding, and the last byte of what it pads
+    assert list(history_module._calls_within(short, play.project.escrow.contract_type)) == []
 
 
 def test_read_settle_call__within_another_call__is_found(play: Play) -> None:

@@ -16,6 +16,11 @@ from offchain.proving.srs import Srs
 from scripts import deploy as command
 
 
+@pytest.fixture(autouse=True)
+def no_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "use_nodes", lambda *_: None)
+
+
 def run(out: Path, account: Any = None, dev: bool = True, **options: Any) -> None:
     network = SimpleNamespace(is_dev=dev, choice="ethereum:local")
     given = {"ptau": None, "ptau_digest": None, "insecure_srs": True, "size": 64, "kept": None} | options

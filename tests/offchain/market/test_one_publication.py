@@ -55,7 +55,7 @@ def company(
         token=str(coin.address),
         aggregators=(by_name["aggregator-0"].address,),
         task="wine",
-        round_reward=str(REWARD),
+        round_reward=f"{REWARD} units",
         rounds=2,
         seats=SEATS,
         min_rows=SEATS,

@@ -58,7 +58,7 @@ def test_reporting__mistake_in_the_code__shows_where_without_the_key(capsys: pyt
     assert caught.value.exit_code == 1
     printed = capsys.readouterr().err
     assert f"TypeError: can't add {SHOWN}" in printed
-    assert "test_program_command.py" in printed
+    assert "test_program_errors.py" in printed
     assert "s3cret" not in printed
 
 

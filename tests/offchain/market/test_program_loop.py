@@ -18,6 +18,7 @@ from web3.exceptions import Web3RPCError
 
 from offchain.market.errors import JournalError, MarketError, SettingsError, UntrustedCode, Waiting
 from offchain.market.journal import Journal
+from offchain.market.money import Token
 from offchain.market.programs.base import Program, clock
 from offchain.market.programs.steps import Step
 from offchain.market.project import Look, Phase, Status
@@ -86,8 +87,16 @@ def program(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Script
     journal = Journal(tmp_path / "state")
     terms = SimpleNamespace(rounds=3, seats=2, min_rows=2, aggregators=["0xa1"], token="0x0", enrol_window=100)
     terms.reference, terms.dimension = False, 4
+    follower = SimpleNamespace(depth=12, keep=lambda journal: None)
     project = SimpleNamespace(
-        chain_id=1, address="0xe5", terms=terms, look=look_at, follower=SimpleNamespace(depth=12), settlements=list
+        chain_id=1,
+        address="0xe5",
+        terms=terms,
+        look=look_at,
+        follower=follower,
+        settlements=list,
+        since=0,
+        token=Token("0x0", 18, "PLAIN"),
     )
     naps = iter(range(500))
 
@@ -270,7 +279,7 @@ def test_turn__project_not_deep_enough__says_what_it_waits_for(
 ) -> None:
     program.project.look = lambda: None
     assert program.turn() == Step.WAIT
-    assert caplog.messages == ["waiting for the project to have 12 blocks on top"]
+    assert caplog.messages == ["waiting for the project to have 12 blocks on top, from block 0 on"]
 
 
 @pytest.mark.parametrize("damage", ["lost", "cut"])

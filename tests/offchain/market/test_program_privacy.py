@@ -16,6 +16,7 @@ from offchain.market.journal import Journal
 from offchain.market.programs.base import Surroundings
 from offchain.market.programs.steps import Step
 from offchain.market.programs.trainer import TrainerProgram
+from offchain.market.project import Project
 from offchain.market.sender import Sender
 from offchain.market.settings import TrainerSettings
 from offchain.market.trainer import Trainer
@@ -34,7 +35,8 @@ def program_of(
     def make(settings: TrainerSettings) -> TrainerProgram:
         sender = Sender(account, chain.provider, journal)
         around = Surroundings(account, project, stage.store, stage.srs, journal, sender)
-        return TrainerProgram(settings, play.project, around)
+        own = Project(play.project.escrow, play.project.since)  # the journal ends with the test
+        return TrainerProgram(settings, own, around)
 
     yield make
     journal.close()

@@ -138,7 +138,7 @@ def new_company(
                 token=str(coin.address),
                 aggregators=(by_name["aggregator-0"].address,),
                 task="wine",
-                round_reward=str(REWARD),
+                round_reward=f"{REWARD} units",
                 max_excluded=0,
                 byzantine=0,
                 **settings,

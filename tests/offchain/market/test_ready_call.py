@@ -28,7 +28,10 @@ class Chain:
         settle = SimpleNamespace(encode_input=lambda argument: argument)
         program.journal = Journal(folder)
         program.project = SimpleNamespace(
-            address="0x1", escrow=SimpleNamespace(settle=settle), deliveries_hash=lambda round_: self.deliveries
+            address="0x1",
+            escrow=SimpleNamespace(settle=settle),
+            deliveries_hash=lambda round_: self.deliveries,
+            settlements=list,
         )
         program.around = SimpleNamespace(sender=SimpleNamespace(call=lambda what, to, call: self.sent.append(call)))
         program.__dict__["aggregator"] = SimpleNamespace(

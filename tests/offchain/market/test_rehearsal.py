@@ -18,6 +18,7 @@ from offchain.errors import FatalError
 from offchain.market.description import MAX_EPOCHS
 from offchain.market.errors import DescriptionError, SettingsError, Waiting
 from offchain.market.journal import Journal
+from offchain.market.named import Tries
 from offchain.market.programs import setup
 from offchain.market.programs.trainer import TrainerProgram
 from offchain.market.settings import TrainerSettings
@@ -111,7 +112,14 @@ def program(
             collect_window=3_600,
         )
         vars(known).update(terms)
-        project: Any = SimpleNamespace(chain_id=1, address="0x" + "e5" * 20, terms=known, grants=list)
+        project: Any = SimpleNamespace(
+            chain_id=1,
+            address="0x" + "e5" * 20,
+            terms=known,
+            grants_to_try=list,
+            tries=Tries(),
+            follower=SimpleNamespace(keep=lambda journal: None),
+        )
         account = SimpleNamespace(address="0x" + "b2" * 20)
         around: Any = SimpleNamespace(
             account=account, store=store, srs=srs, journal=journal, sender=SimpleNamespace(transact=pytest.fail)
@@ -178,7 +186,7 @@ def test_rehearse__training_diverges__says_so(program: Callable[..., TrainerProg
 def test_rehearse__task_raises_anything__is_a_task_error_with_its_place_in_the_log(
     program: Callable[..., TrainerProgram], caplog: pytest.LogCaptureFixture, where: str, error: BaseException
 ) -> None:
-    with pytest.raises(TaskError, match=f"failed: {type(error).__name__}"):
+    with pytest.raises(TaskError, match=f": {type(error).__name__}"):
         program(raising(where, error)).rehearse(LOOK)
     (record,) = (record for record in caplog.records if record.levelno == logging.ERROR)
     assert record.exc_info is not None

@@ -31,6 +31,7 @@ class Played:
         self.happens, self.after = happens, after
         self.project = SimpleNamespace(address="0x" + "ab" * 20, terms=SimpleNamespace(funds=10**21))
         self.stage = SimpleNamespace(money=SimpleNamespace(decimals=18))
+        self.task = SimpleNamespace(notes=list)
         self.trainers = [SimpleNamespace(role="flip-labels") for _ in range(self.options.trainers)]
         self.rounds: list[RoundResult] = []
         self.accuracy_before = 0.1
