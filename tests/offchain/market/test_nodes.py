@@ -464,15 +464,19 @@ def test_use_nodes__again__changes_nothing(servers: list[Node]) -> None:
     assert provider.web3.provider is before
 
 
-@pytest.mark.parametrize(("is_dev", "timeout"), [(False, nodes._TIMEOUT), (True, 1_800)])
-def test_use_nodes__on_a_public_chain__a_node_that_hangs_is_not_waited_for_half_an_hour(
-    is_dev: bool, timeout: Any, servers: list[Node]
-) -> None:
-    provider = ape_provider(Web3(HTTPProvider(servers[0].url, {"timeout": 1_800})), is_dev)
+def test_use_nodes__on_a_public_chain__a_node_that_hangs_is_not_waited_for_half_an_hour(servers: list[Node]) -> None:
+    provider = ape_provider(Web3(HTTPProvider(servers[0].url, {"timeout": 1_800})))
     use_nodes(provider)
     (node,) = provider.web3.provider._nodes
-    assert node.provider.get_request_kwargs()["timeout"] == timeout
+    assert node.provider.get_request_kwargs()["timeout"] == nodes._TIMEOUT
     assert node.provider.exception_retry_configuration is None
+
+
+def test_use_nodes__development_chain_without_further_nodes__is_left_alone(servers: list[Node]) -> None:
+    own = HTTPProvider(servers[0].url)
+    provider = ape_provider(Web3(own), is_dev=True)
+    use_nodes(provider)
+    assert provider.web3.provider is own
 
 
 class Connection:
