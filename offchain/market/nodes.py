@@ -235,8 +235,8 @@ def connected(provider: Any, urls: Sequence[str]) -> Any:
 
 
 def use_nodes(provider: Any, urls: Sequence[str] = ()) -> None:
-    """Has an Ape provider that is connected ask its own node first, then those at `urls`. A development chain's one node
-    is asked as ever: its head may go back, when a snapshot is restored.
+    """Has an Ape provider that is connected ask its own node first, then those at `urls`. A development chain's one
+    node is asked as ever: its head may go back, when a snapshot is restored.
     """
     if not urls and provider.network.is_dev:
         return
