@@ -79,7 +79,9 @@ def running_the_task(what: str) -> Iterator[None]:
     """Whatever a task's code raises, which its user wrote, comes out as a TaskError."""
     try:
         yield
-    except MeedError:
+    except MeedError as error:
+        if isinstance(error, TaskError) and error.__cause__ is not None:
+            logger.error("%s failed here:", what, exc_info=error.__cause__)
         raise
     except (Exception, SystemExit) as error:
         logger.error("%s failed here:", what, exc_info=error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,16 @@ from tests.offchain.market.play import SEATS, Play
 def money(token: Any) -> Any:
     """Deployed before any module's snapshot: what a session has for the first time inside of one is lost with it."""
     return token
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command's `reporting` takes the package's log for itself."""
+    log = logging.getLogger("offchain")
+    kept = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.propagate = kept[0], kept[2]
+    log.setLevel(kept[1])
 
 
 @pytest.fixture(scope="module")
