@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -196,9 +195,10 @@ def test_round__training_fails_with_a_stake__costs_a_part_and_the_program_goes_o
 
 
 def test_round__training_fails__log_says_once_what_it_costs_and_why(troubled: Scene) -> None:
-    part = troubled.company.project.terms.trainer_part
+    project = troubled.company.project
+    part = project.token.told(project.terms.trainer_part)
     texts = [text for text in troubled.messages if "is skipped" in text]
-    cost = f"is skipped, which costs {part // 10**18} tokens ({part} units) of the stake"
+    cost = f"is skipped, which costs {part} of the stake"
     assert [text.split(" is ")[0] for text in texts] == ["round 1", "round 2", "round 3"]
     assert all(cost in text for text in texts)
     assert texts[0].endswith(": training failed: RuntimeError: sizes differ")
@@ -218,8 +218,7 @@ def test_round__second_in_a_row_fails__seat_is_given_up_and_the_rest_of_the_stak
     assert FailsFromTheSecond.tried == 2
     assert troubled.company.turn("trainer-1") == Step.DONE
     total = 2 * part + credits
-    tokens = f"{Decimal(total).scaleb(-18).normalize():f} tokens ({total} units)"
-    assert f"withdrew {tokens} to {account.address}" in troubled.messages
+    assert f"withdrew {project.token.told(total)} to {account.address}" in troubled.messages
 
 
 def test_grant__one_key_that_nothing_can_be_sealed_to__others_have_theirs(troubled: Scene) -> None:
