@@ -183,15 +183,15 @@ def test_settle__rounding__outlasts_rounds_that_fail_or_are_voided(
 
 def test_settle__what_a_round_leaves__keeps_apart_at_its_largest(create_project: Any, parties: Any) -> None:
     """Rate, mask of settled rounds, pending fee, who earns it and rounding share a word."""
-    amount, rate, eight = 2**96 - 1, 2**64 - 1, parties.trainers[4:12]
+    amount, rate, seven = 2**96 - 1, 2**64 - 1, parties.trainers[4:11]
     project = create_project(
         rounds=64, rate=rate, round_reward=amount, round_fee=amount, aggregator_stake=amount,
-        aggregators=[account.address for account in eight],
+        aggregators=[account.address for account in seven],
     )  # fmt: skip
-    project.parties = replace(parties, aggregators=eight)
-    for number in range(8):
+    project.parties = replace(parties, aggregators=seven)
+    for number in range(7):
         project.accept(number)
-    project.take_turn(7)
+    project.take_turn(6)
     for seat in range(4):
         project.enrol(seat)
     for _ in range(62):
@@ -201,15 +201,15 @@ def test_settle__what_a_round_leaves__keeps_apart_at_its_largest(create_project:
         assert project.status.rate == rate
         project.to_scoring()
         project.answer([1, 1, 1, 1])
-        events = dict(project.events(project.settle(number=7)))
+        events = dict(project.events(project.settle(number=6)))
         assert events["Settled"]["rounding"] == 3
         assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (settled, amount, rate)
         if settled == 1 << 62:
             assert "Acknowledged" not in events
             assert project.escrow.pot() == 2 * amount + 3
-    assert events["Acknowledged"] == {"aggregator": eight[7].address, "fee": amount}
+    assert events["Acknowledged"] == {"aggregator": seven[6].address, "fee": amount}
     assert events["Ended"]["refunded"] == 6
     project.escrow.confirm(sender=parties.owner)
     assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (0b11 << 62, 0, rate)
-    assert project.due(eight[7]) == 3 * amount  # two fees and the stake
+    assert project.due(seven[6]) == 3 * amount  # two fees and the stake
     project.check_books()
