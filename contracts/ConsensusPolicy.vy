@@ -9,17 +9,21 @@
         Its model of a round: of unit updates u_i = rho_i g + e_i, with g a direction that all share and e_i an error of the
         trainer's own. The loading rho_i is fitted to the cosines; errors that are correlated, as those of copies are, share one
         voice. Of the f rows least in line with the others those leave that are far out of line. A row is paid rho_i^4, less
-        what it shares, less what is no news beside the *public rows*, all aggregates so far, if the matrix has them as last
+        what it shares, less what is no news beside the *public rows*, the aggregates so far, if the matrix has them as last
         rows. If the first row is a *reference* of the owner's, it judges: rho_i is then in proportion to row i's cosine with
         it, and rows that point away from it leave. If the rows agree too little the learning rate decays. Ties go by seat
         order: the earlier row stays. Medians are lower medians. Divisions round towards zero. ONE = 2^32 is 1.0.
-        `offchain/scoring/consensus.py` has the formulas.
+
+        *Shown* is consensus with a memory. In the first round that pays anybody nothing but the initial model is public, so
+        what a seat gets then can't be made of what others know: it is what the seat has shown, and later rounds pay it no
+        larger part than `cap` times that.
+        `offchain/scoring/consensus.py` and `shown.py` have the formulas.
 @dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the numbers
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are
      numbered in the order of the upper triangle without its diagonal; a list of pairs is walked with a counter.
 @custom:security Arithmetic over pairs of rows is unchecked, since it can't wrap. With |entry| < 2^80 a norm, scaled by 2^32, is
-        below 2^72; a public row's is below 2^99, so that 2^96 * <u_i, S> is below 2^192, 2^96 * <S, S'> below 2^229 and
-        |u_i|^2 |S|^2 below 2^213. Cosines and coordinates lie within ONE of 0, loadings in 0 .. 0.99 of it, so that the part
+        below 2^72; a public row's is below 2^107, so that 2^96 * <u_i, S> is below 2^200, 2^96 * <S, S'> below 2^245 and
+        |u_i|^2 |S|^2 below 2^229. Cosines and coordinates lie within ONE of 0, loadings in 0 .. 0.99 of it, so that the part
         that is error is above 0.14 and what is divided by is never 0. What public rows leave of a cosine is below 2^70, times
         2^32 below 2^102, the quotient cut to ONE, a sum of squares below 2^69. What a row shares is below 2^38, a sum of the
         fit below 2^101, so that two of them share a word. Weights are at most ONE, contributions at most 2^64, the sums for
@@ -36,68 +40,85 @@ implements: IPolicy
 
 ONE: constant(uint256) = 2**32         # 1.0 of cosines, loadings, weights and rates
 UNIT: constant(int256) = 2**32         # the same, signed
-MAX_ROWS: constant(uint256) = 32       # the public ones included
-MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
+MAX_ROWS: constant(uint256) = 32
+MAX_PUBLIC: constant(uint256) = consensus.MAX_PUBLIC
+MAX_COLUMNS: constant(uint256) = MAX_ROWS + MAX_PUBLIC
+MAX_GRAM: constant(uint256) = 820      # IPolicy's bound: entries of a matrix of 40 rows
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
 MAX_ENTRY: constant(int256) = 2**80    # exclusive, as are those of public rows
-MAX_PUBLIC_PRODUCT: constant(int256) = 2**96
-MAX_PUBLIC_SQUARE: constant(int256) = 2**133
+MAX_PUBLIC_PRODUCT: constant(int256) = 2**104
+MAX_PUBLIC_SQUARE: constant(int256) = 2**149
 MAX_RATE: constant(uint256) = 2**64 - 1
 
 # Terms: abi.encode of these, one word each.
-RULE: constant(uint256) = 0            # CONSENSUS; RoundPolicy has those below it
+RULE: constant(uint256) = 0            # CONSENSUS or SHOWN; RoundPolicy has those below them
 BYZANTINE: constant(uint256) = 1       # f: how many of the submitted rows may be hostile
 FLOOR: constant(uint256) = 2           # below this mean cosine the learning rate decays
 DECAY: constant(uint256) = 3           # to this part of it, at most ONE
 LEAST_RATE: constant(uint256) = 4
-PARAMS_SIZE: constant(uint256) = 160
-WITH_REFERENCE: constant(uint256) = 192  # and a word more: whether the first row is a reference
-MAX_PARAMS: constant(uint256) = 288
+CAP: constant(uint256) = 5             # of SHOWN alone: no row is paid more than this, times what its seat has shown
+TERMS_SIZE: constant(uint256) = 160
+SHOWN_SIZE: constant(uint256) = 192
 MAX_BYZANTINE: constant(uint256) = 14  # 2f + 3 rows are the least that a round may have, and there are at most 32
+MAX_CAP: constant(uint256) = 2**40     # 256.0
 
 CONSENSUS: constant(uint256) = 4
+SHOWN: constant(uint256) = 5
+
+# The memory of SHOWN: what each seat has shown, eight a word, of all that was shown in the first round, 2^32 = 1.0
+MAX_SHARE: constant(uint256) = 2**32 - 1
+HAS_SHOWN: constant(uint256) = 4       # the word that is 1 from then on
 
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 
 @external
 @view
-def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_PARAMS], rate: uint256) -> IPolicy.Outcome:
+def evaluate(
+    rows: uint256,
+    gram: DynArray[int256, MAX_GRAM],
+    params: Bytes[256],
+    rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
+) -> IPolicy.Outcome:
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
-    @param gram Upper triangle, row by row, of `rows` rows, or of more: the public rows, which come last.
-    @param params As `validate` accepted them; and a word, 1 if the first row is a reference, else 0, in projects that may have one.
+    @param gram Upper triangle, row by row, of `rows` rows, or of up to six more: the public rows, which come last.
+    @param params As `validate` accepted them.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
     columns: uint256 = (isqrt(8 * len(gram) + 1) - 1) // 2
     assert (
-        columns >= rows and columns <= MAX_ROWS and 2 * len(gram) == columns * (columns + 1)
+        columns >= rows and columns <= rows + MAX_PUBLIC and 2 * len(gram) == columns * (columns + 1)
     ), "policy: wrong lengths"
     width: uint256 = columns - rows    # how many rows are public
-    assert len(params) == PARAMS_SIZE or len(params) == WITH_REFERENCE, "policy: malformed terms"
-    terms: uint256[5] = self._terms(slice(params, 0, PARAMS_SIZE))
-    has_reference: bool = False
-    if len(params) == WITH_REFERENCE:
-        has_reference = extract32(params, PARAMS_SIZE, output_type=uint256) == 1
+    terms: uint256[6] = self._terms(params)
     assert rate != 0 and rate <= MAX_RATE, "policy: rate out of range"
 
     # squares and norms; a row of zeros has done nothing and counts among the hostile
-    squares: int256[32] = empty(int256[32])
+    squares: int256[MAX_COLUMNS] = empty(int256[MAX_COLUMNS])
     norms: int256[32] = empty(int256[32])
+    public_norms: int256[MAX_PUBLIC] = empty(int256[MAX_PUBLIC])
     live: uint256 = 0
     alive: uint256 = 0
     at: uint256 = 0
-    for i: uint256 in range(columns, bound=MAX_ROWS):
+    for i: uint256 in range(columns, bound=MAX_COLUMNS):
         square: int256 = gram[at]
         limit: int256 = MAX_ENTRY if i < rows else MAX_PUBLIC_SQUARE
         assert square >= 0 and square < limit, "policy: not a Gram matrix"
         squares[i] = square
         # scaled by 2^64, so that short updates get true cosines too
-        norms[i] = convert(isqrt(convert(square, uint256) << 64), int256)
-        if i < rows and square != 0:
-            live |= 1 << i
-            alive += 1
+        norm: int256 = convert(isqrt(convert(square, uint256) << 64), int256)
+        if i < rows:
+            norms[i] = norm
+            if square != 0:
+                live |= 1 << i
+                alive += 1
+        else:
+            public_norms[i - rows] = norm
         at += columns - i
 
     # cosines of all pairs, and the same as `cosines` wants them for sorting
@@ -106,7 +127,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
     along: int256[consensus.MAX_COORDINATES] = empty(int256[consensus.MAX_COORDINATES])  # cosines with public rows, row by row
     sign: int256 = 0                   # negative once anything below that must not be negative was
     size: int256 = 0                   # all entries plus 2^80, or-ed: below 2^81 if each was within bounds
-    public_size: int256 = 0            # products with public rows plus 2^96, or-ed: below 2^97 if each was within bounds
+    public_size: int256 = 0            # products with public rows plus 2^104, or-ed: below 2^105 if each was within bounds
     pair: uint256 = 0
     place: uint256 = 0
     at = 0
@@ -131,31 +152,32 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
                 )
             pair = unsafe_add(pair, 1)
             at = unsafe_add(at, 1)
-        for k: uint256 in range(rows, columns, bound=MAX_ROWS):
+        for k: uint256 in range(width, bound=MAX_PUBLIC):
             entry: int256 = gram[at]
-            sign |= unsafe_sub(unsafe_mul(square, squares[k]), unsafe_mul(entry, entry))
+            sign |= unsafe_sub(unsafe_mul(square, squares[unsafe_add(rows, k)]), unsafe_mul(entry, entry))
             public_size |= unsafe_add(entry, MAX_PUBLIC_PRODUCT)
-            along[place] = self._cosine(entry, unsafe_mul(norm, norms[k]))
+            along[place] = self._cosine(entry, unsafe_mul(norm, public_norms[k]))
             place = unsafe_add(place, 1)
             at = unsafe_add(at, 1)
-    between: int256[MAX_PAIRS] = empty(int256[MAX_PAIRS])  # cosines of each public row with those before it
+    between: int256[consensus.MAX_BETWEEN] = empty(int256[consensus.MAX_BETWEEN])  # cosines of each public row with those before it
     square_size: int256 = 0            # how far products of public rows are from their bounds, or-ed: negative if one was beyond
-    for k: uint256 in range(width, bound=MAX_ROWS):
-        norm: int256 = norms[unsafe_add(rows, k)]
+    for k: uint256 in range(width, bound=MAX_PUBLIC):
+        norm: int256 = public_norms[k]
         at = unsafe_add(at, 1)
         place = unsafe_add(unsafe_mul(k, unsafe_add(k, 1)) // 2, k)
-        for m: uint256 in range(unsafe_add(k, 1), width, bound=MAX_ROWS):
+        for m: uint256 in range(unsafe_add(k, 1), width, bound=MAX_PUBLIC):
             entry: int256 = gram[at]
             square_size |= unsafe_add(entry, MAX_PUBLIC_SQUARE - 1) | unsafe_sub(MAX_PUBLIC_SQUARE - 1, entry)
-            between[place] = self._cosine(entry, unsafe_mul(norm, norms[unsafe_add(rows, m)]))
+            between[place] = self._cosine(entry, unsafe_mul(norm, public_norms[m]))
             place = unsafe_add(place, m)
             at = unsafe_add(at, 1)
     assert (
-        sign >= 0 and size >> 81 == 0 and public_size >> 97 == 0 and square_size >= 0
+        sign >= 0 and size >> 81 == 0 and public_size >> 105 == 0 and square_size >= 0
     ), "policy: not a Gram matrix"
 
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     outcome.next_rate = rate
+    outcome.memory = memory
     judged: uint256 = rows
     judge: int256[32] = empty(int256[32])  # cosines with the reference
     if has_reference:
@@ -174,7 +196,8 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
         for i: uint256 in range(rows, bound=MAX_ROWS):
             if (live >> i) & 1 == 1 and judge[i] > 0:
                 kept |= 1 << i
-        if kept == 0:
+        # an owner could remove all others for a seat of its own
+        if consensus._count(kept) <= byzantine:
             return outcome
     else:
         # each row's cosines in falling order: their sum without the f largest (accomplices) and the f smallest (enemies), and
@@ -233,15 +256,17 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
             length: int256 = min(UNIT, norms[i] * 2 * UNIT // clip)
             voices: int256 = (shared[i] * convert(isqrt(convert(shared[i], uint256) << 32), int256)) >> 32
             outcome.contributions[i] = convert(paid * length // voices, uint256)
+    if terms[RULE] == SHOWN:
+        outcome.contributions, outcome.memory = self._capped(outcome.contributions, rows, seats, terms[CAP], memory)
 
     at = 0
     across: int256 = 0                 # sum over pairs of <k_i u_i, k_j u_j>
     spread: int256 = 0                 # sum of |k_i u_i|^2
-    seats: int256 = 0
+    voters: int256 = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
         weight: int256 = weights[i]
         spread += weight * weight * squares[i]
-        seats += convert((kept >> i) & 1, int256)
+        voters += convert((kept >> i) & 1, int256)
         later: int256 = 0
         at = unsafe_add(at, 1)
         for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
@@ -251,7 +276,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[MAX_
         at = unsafe_add(at, width)
     if spread > 0 and across > 0:
         # each pair counts twice
-        outcome.agreement = convert(across * 2 * UNIT // (spread * (seats - 1)), uint256)
+        outcome.agreement = convert(across * 2 * UNIT // (spread * (voters - 1)), uint256)
     if outcome.agreement < terms[FLOOR]:
         outcome.next_rate = max(min(rate, terms[LEAST_RATE]), (rate * terms[DECAY]) >> 32)
     return outcome
@@ -264,12 +289,10 @@ def validate(params: Bytes[256], least: uint256, most: uint256, gas_limit: uint2
     @notice Whether params are sound for rounds of `least` rows or more, with `most` rows of the matrix at the most, and `evaluate`
             never needs more than `gas_limit` for them. False rather than a revert for params that are malformed.
     """
-    if len(params) != PARAMS_SIZE:
-        return False
-    terms: uint256[5] = abi_decode(params, uint256[5])
-    if not self._is_sound(terms):
-        return False
-    if least < 2 * terms[BYZANTINE] + 3 or most < least or most > MAX_ROWS:
+    terms: uint256[6] = empty(uint256[6])
+    sound: bool = False
+    terms, sound = self._decode(params)
+    if not sound or least < 2 * terms[BYZANTINE] + 3 or most < least or most > MAX_COLUMNS:
         return False
     return gas_limit >= self._gas_for(most)
 
@@ -308,8 +331,8 @@ def gas_for(rule: uint256, rows: uint256) -> uint256:
     @notice What `evaluate` never exceeds for so many rows of the matrix, public ones included, with a reference or without,
             whatever is in them and whatever the other terms.
     """
-    assert rule == CONSENSUS, "policy: malformed terms"
-    assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
+    assert rule == CONSENSUS or rule == SHOWN, "policy: malformed terms"
+    assert rows != 0 and rows <= MAX_COLUMNS, "policy: rows out of range"
     return self._gas_for(rows)
 
 
@@ -324,24 +347,70 @@ def _gas_for(rows: uint256) -> uint256:
 
 @internal
 @pure
-def _terms(params: Bytes[256]) -> uint256[5]:
-    assert len(params) == PARAMS_SIZE, "policy: malformed terms"
-    terms: uint256[5] = abi_decode(params, uint256[5])
-    assert self._is_sound(terms), "policy: malformed terms"
-    return terms
+def _capped(
+    contributions: uint256[32], rows: uint256, seats: uint256, cap: uint256, memory: uint256[8]
+) -> (uint256[32], uint256[8]):
+    """
+    @notice Contributions as parts of all that was contributed, 2^32 = 1.0, those of later rounds at most `cap` times what their
+            seats have shown; and the memory.
+    """
+    parts: uint256[32] = empty(uint256[32])
+    total: uint256 = 0
+    for i: uint256 in range(rows, bound=MAX_ROWS):
+        total += contributions[i]
+    if total == 0:
+        return parts, memory
+    has_shown: bool = memory[HAS_SHOWN] != 0
+    shown: uint256[8] = memory
+    if not has_shown:
+        shown = empty(uint256[8])
+        shown[HAS_SHOWN] = 1
+    row: uint256 = 0
+    for seat: uint256 in range(MAX_ROWS):
+        if (seats >> seat) & 1 == 1:
+            part: uint256 = min(MAX_SHARE, contributions[row] * ONE // total)
+            offset: uint256 = (seat & 7) << 5
+            if has_shown:
+                part = min(part, (cap * ((shown[seat >> 3] >> offset) & MAX_SHARE)) >> 32)
+            else:
+                shown[seat >> 3] |= part << offset
+            parts[row] = part
+            row += 1
+    assert row == rows, "policy: wrong seats"
+    return parts, shown
 
 
 @internal
 @pure
-def _is_sound(terms: uint256[5]) -> bool:
-    return (
-        terms[RULE] == CONSENSUS
+def _decode(params: Bytes[256]) -> (uint256[6], bool):
+    """
+    @notice The terms, and whether they are sound.
+    """
+    terms: uint256[6] = empty(uint256[6])
+    if len(params) == SHOWN_SIZE:
+        terms = abi_decode(params, uint256[6])
+    elif len(params) == TERMS_SIZE:
+        terms = abi_decode(concat(params, empty(bytes32)), uint256[6])
+    return terms, (
+        terms[RULE] == (SHOWN if len(params) == SHOWN_SIZE else CONSENSUS)
         and terms[BYZANTINE] <= MAX_BYZANTINE
         and terms[FLOOR] <= ONE
         and terms[DECAY] <= ONE
         and terms[LEAST_RATE] != 0
         and terms[LEAST_RATE] <= MAX_RATE
+        and (terms[CAP] != 0) == (terms[RULE] == SHOWN)
+        and terms[CAP] <= MAX_CAP
     )
+
+
+@internal
+@pure
+def _terms(params: Bytes[256]) -> uint256[6]:
+    terms: uint256[6] = empty(uint256[6])
+    sound: bool = False
+    terms, sound = self._decode(params)
+    assert sound, "policy: malformed terms"
+    return terms
 
 
 @internal

@@ -18,8 +18,8 @@
         goes to those who delivered. (2) Once a round has reached scoring, its reward never goes back to the owner, but for
         rounding and after a slash that nobody took over.
 
-        What it trusts: the verifier, fixed in the implementation, which also asks the policy. The policy is the owner's choice
-        and costs only its owner if it fails. The token is the owner's choice too: parties look at it before they join.
+        What it trusts: the referee, fixed in the implementation, and the verifier that it relies on, which also asks the
+        policy. The policy is the owner's choice and costs only its owner if it fails. The token is the owner's choice too: parties look at it before they join.
 @dev    Each project is a minimal proxy of one implementation. Money inside moves between accounts of one ledger; tokens move in
         `initialize`, `take_turn`, `enrol` and `withdraw`, nowhere else. pot, bond and stake follow from the state and are not
         stored, so that they cannot go stale.
@@ -27,12 +27,12 @@
 from ethereum.ercs import IERC20
 
 from interfaces import IEscrow
-from interfaces import IPolicy
+from interfaces import IReferee
 from interfaces import IRoundVerifier
 from interfaces import ITermLimits
 from modules import bn254
+from modules import carry
 from modules import ledger
-from modules import legacy
 from modules import machine
 from modules import rules
 
@@ -44,33 +44,25 @@ exports: (
     ledger.sunk,
 )
 
-MAX_ROWS: constant(uint256) = 32       # seats, rows of a proof, bits of a mask
-PROOF_SIZE: constant(uint256) = 742 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
-VERDICT_SIZE: constant(uint256) = 70 * 32
-# of IRoundVerifier.judge
-JUDGE: constant(bytes4) = 0xfcdd9d42
+MAX_SEATS: constant(uint256) = 32      # bits of a mask
+MAX_ROWS: constant(uint256) = 38       # of a proof: seats, the initial model, and five rows of aggregates
+PROOF_SIZE: constant(uint256) = 961 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
 MAX_AGGREGATORS: constant(uint256) = 8
-MAX_ROUNDS: constant(uint256) = 64      # bits of the mask of settled rounds
-
-# what IRoundVerifier.judge returns
-struct Verdict:
-    outcome: IPolicy.Outcome
-    policy_failed: bool
-    aggregate: uint256[2]              # commitment to it
 
 TERM_LIMITS: public(immutable(address))
+REFEREE: public(immutable(address))
 VERIFIER: public(immutable(address))
-
 
 owner: public(address)
 terms: public(IEscrow.Terms)
 _lineup: address[MAX_AGGREGATORS]                # those that have accepted, by their place in the terms
 sealing_keys: public(HashMap[address, bytes32])  # X25519, of aggregators and trainers; frozen when their party joins
-hashes: public(bytes32[MAX_ROWS])                # by seat: of the running round's commitment
+hashes: public(bytes32[MAX_SEATS])               # by seat: of the running round's commitment
 deliveries: public(bytes32)                      # running hash of the round's deliveries, each a seat and a commitment
-public_rows: public(bytes32)                     # running hash of the commitments to all public rows so far
+public_rows: public(bytes32)                     # running hash of the commitments to the public rows
+memory: public(bytes32)                          # hash of what the policy remembers
 _machine: uint256                                # a packed machine.Machine
-_legacy: uint256                                 # a packed legacy.Legacy
+_carry: uint256                                  # a packed carry.Carry
 # what settling reads of the terms, in fewer slots; set once, with them
 _rules: uint256                                  # a packed rules.Rules
 _pay: uint256                                    # reward, and 96 bits above it the fee
@@ -78,14 +70,15 @@ _policy: bytes32                                 # hash of the policy and its pa
 
 
 @deploy
-def __init__(term_limits: address, verifier: address):
+def __init__(term_limits: address, referee: address):
     """
     @notice The contracts that every project of this implementation relies on.
     """
     assert term_limits.is_contract, "escrow: no term limits"
     TERM_LIMITS = term_limits
-    assert staticcall IRoundVerifier(verifier).srs_size() != 0, "escrow: no verifier"
-    VERIFIER = verifier
+    assert referee.is_contract, "escrow: no referee"
+    REFEREE = referee
+    VERIFIER = staticcall IReferee(referee).VERIFIER()
     # the implementation itself is nobody's project
     self._machine = machine.CLOSED
 
@@ -115,9 +108,10 @@ def initialize(owner: address, terms: IEscrow.Terms):
     self._pay = terms.round_reward | (terms.round_fee << 96)
     self._policy = keccak256(concat(convert(terms.policy, bytes20), terms.params))
     self.public_rows = terms.first_row
+    self.memory = keccak256(abi_encode(empty(uint256[8])))
     # in use from here on, so that no delivery pays for a fresh slot
     self.deliveries = self._policy
-    self._leave(legacy.Legacy(rate=terms.rate, settled=0, pending=0, earner=0, rounding=0))
+    self._carry_over(carry.Carry(rate=terms.rate, settled=0, pending=0, earner=0, rounding=0))
     funds: uint256 = terms.rounds * (terms.round_reward + terms.round_fee) + terms.round_fee
     log IEscrow.Created(owner=owner, terms=terms, funded=funds, accept_by=m.d1, enrol_by=m.d2)
     self._receive(terms.token, owner, funds)
@@ -132,7 +126,7 @@ def reject():
     assert msg.sender == self.owner, "escrow: not the owner"
     m: machine.Machine = self._in_handover()
     assert block.timestamp <= m.d1, "escrow: too late to reject"
-    lost: uint256 = legacy._pending(self._legacy) + self.terms.round_fee
+    lost: uint256 = carry._pending(self._carry) + self.terms.round_fee
     m.state = machine.CLOSED
     self._save(m)
     self._forgo()
@@ -198,6 +192,7 @@ def settle(
     claimed: uint256[2],
     policy: address,
     params: Bytes[256],
+    memory: uint256[8],
     cid: bytes32,
 ):
     """
@@ -207,11 +202,13 @@ def settle(
     @param order The seats in the order in which they delivered, a byte each, the first in the lowest. Five bits of each are
            read.
     @param commitments What they delivered, in that order. Then, if the terms have public rows, that to the initial model, if they
-           name it, and those to all aggregates so far, the oldest first.
+           name it, and those to the aggregates so far: of the last five, the oldest first, which stands for the sum of all
+           that are older as well.
     @param proof The Gram matrix of the rows that are not excluded, in seat order, and of the public ones, both proofs, and the
            verifier's hints: an IRoundVerifier.Proof without its first word.
     @param claimed The commitment to the aggregate, to save gas; (0, 0) to have it formed.
     @param policy That of the terms, like its params.
+    @param memory What the policy remembers: as the last Settled event says, zeros before.
     @param cid Digest of the CID of the published aggregate; members check its content against the commitment.
     """
     m: machine.Machine = self._in_scoring()
@@ -219,116 +216,63 @@ def settle(
     r: rules.Rules = rules._unpack(self._rules)
     assert machine._count(excluded) <= r.max_excluded, "escrow: too many excluded"
     self._check_cid(cid)
-    assert keccak256(concat(convert(policy, bytes20), params)) == self._policy, "escrow: wrong policy"
-
-    # the rows are the updates that the round collected
-    count: uint256 = machine._count(m.delivered)
-    assert len(commitments) >= count, "escrow: wrong number of commitments"
-    digest: bytes32 = convert(m.round, bytes32)
-    by_seat: uint256[2][MAX_ROWS] = empty(uint256[2][MAX_ROWS])
-    for i: uint256 in range(count, bound=MAX_ROWS):
-        seat: uint256 = (order >> (i << 3)) & (MAX_ROWS - 1)
-        digest = self._with_delivery(digest, seat, commitments[i])
-        by_seat[seat] = commitments[i]
-    assert digest == self.deliveries, "escrow: wrong commitments"
-    rows: uint256 = m.delivered & ~excluded
-    seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(rows)
-    points: DynArray[uint256[2], MAX_ROWS] = []
-    for seat: uint256 in seats:
-        points.append(by_seat[seat])
-    digest = empty(bytes32)
-    for i: uint256 in range(count, len(commitments), bound=MAX_ROWS):
-        digest = keccak256(abi_encode(digest, commitments[i]))
-        points.append(commitments[i])
-    assert digest == (self.public_rows if r.public_rows else empty(bytes32)), "escrow: wrong public rows"
-
-    # the numbers are true of them, and what they mean
-    policy_params: Bytes[288] = params
-    if r.reference:
-        # the owner's, who has the first seat
-        policy_params = concat(params, convert(rows & 1, bytes32))
-    # A Bytes is encoded as its length and its content. So the verifier finds an IRoundVerifier.Proof, and nothing of it is
-    # decoded here.
-    answer: Bytes[VERDICT_SIZE] = raw_call(
-        VERIFIER,
-        abi_encode(
-            keccak256(abi_encode(chain.id, self, m.round, msg.sender)),
-            r.dimension,
-            r.bits,
-            len(seats),
-            points,
-            proof,
-            policy,
-            r.policy_gas,
-            policy_params,
-            legacy._rate(self._legacy),
-            claimed,
-            method_id=JUDGE,
-        ),
-        max_outsize=VERDICT_SIZE,
-        is_static_call=True,
+    case: IReferee.Case = IReferee.Case(
+        round=m.round,
+        scorer=msg.sender,
+        delivered=m.delivered,
+        excluded=excluded,
+        deliveries=self.deliveries,
+        public_rows=self.public_rows,
+        memory=self.memory,
+        policy=self._policy,
+        rules=self._rules,
+        rate=carry._rate(self._carry),
+        reward=self._pay & (2**96 - 1),
     )
-    verdict: Verdict = abi_decode(answer, Verdict)
-    # below 2^155, as the verifier sees to it; times a reward, below 2^251
-    total: uint256 = 0
-    for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        total = unsafe_add(total, verdict.outcome.contributions[i])
+    evidence: IReferee.Evidence = IReferee.Evidence(order=order, claimed=claimed, policy=policy, memory=memory)
+    ruling: IReferee.Ruling = staticcall IReferee(REFEREE).rule(case, evidence, commitments, proof, params)
 
     # the money
     self._acknowledge()
-    reward: uint256 = self._pay & (2**96 - 1)
-    fee: uint256 = self._pay >> 96
-    # excluded rows take their part of the reward with them, so that nobody gains by an exclusion
-    payable_reward: uint256 = reward * len(seats) // count
-    weights: DynArray[uint256, MAX_ROWS] = []
-    contributions: DynArray[uint256, MAX_ROWS] = []
-    credits: DynArray[uint256, MAX_ROWS] = []
-    rounding: uint256 = payable_reward if total != 0 else 0
-    for i: uint256 in range(len(seats), bound=MAX_ROWS):
-        contribution: uint256 = verdict.outcome.contributions[i]
-        # nothing divided by zero is zero
-        credit: uint256 = unsafe_div(unsafe_mul(payable_reward, contribution), total)
-        weights.append(verdict.outcome.weights[i])
-        contributions.append(contribution)
-        credits.append(credit)
-        rounding = unsafe_sub(rounding, credit)
-        ledger._credit_seat(seats[i], credit)
     penalty: uint256 = 0
     if excluded != 0:
         penalty = machine._count(excluded) * self.terms.trainer_part  # at most the fee, by the terms
-    lost: uint256 = penalty + (reward - payable_reward if total != 0 else reward)
+    lost: uint256 = ruling.sunk + penalty
     ledger._sink(lost)
+    seats: DynArray[uint256, MAX_SEATS] = machine._seats_of(ruling.rows)
+    for i: uint256 in range(len(seats), bound=MAX_SEATS):
+        ledger._credit_seat(seats[i], ruling.credits[i])
 
     # what the next round starts from
-    left: legacy.Legacy = self._left()
-    left.rate = verdict.outcome.next_rate
-    left.settled |= 1 << m.round
-    left.pending = fee - penalty
-    left.earner = m.current
-    left.rounding += rounding
-    self._leave(left)
-    # the identity, if nothing is kept, has no direction that anybody could send again
-    if r.public_rows and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0):
-        self.public_rows = keccak256(abi_encode(digest, verdict.aggregate))
+    c: carry.Carry = self._carried()
+    c.rate = ruling.rate
+    c.settled = m.round + 1
+    c.pending = (self._pay >> 96) - penalty
+    c.earner = m.current
+    c.rounding += ruling.rounding
+    self._carry_over(c)
+    self.public_rows = ruling.public_rows
+    self.memory = keccak256(abi_encode(ruling.memory))
     log IEscrow.Settled(
         round=m.round,
         aggregator=msg.sender,
-        rows=rows,
+        rows=ruling.rows,
         excluded=excluded,
-        kept=verdict.outcome.kept,
-        policy_failed=verdict.policy_failed,
-        agreement=verdict.outcome.agreement,
-        weights=weights,
-        contributions=contributions,
-        credits=credits,
-        rounding=rounding,
+        kept=ruling.kept,
+        policy_failed=ruling.policy_failed,
+        agreement=ruling.agreement,
+        weights=ruling.weights,
+        contributions=ruling.contributions,
+        credits=ruling.credits,
+        rounding=ruling.rounding,
         sunk=lost,
-        pending=left.pending,
-        aggregate=verdict.aggregate,
+        pending=c.pending,
+        aggregate=ruling.aggregate,
         cid=cid,
-        rate=verdict.outcome.next_rate,
+        rate=ruling.rate,
+        memory=ruling.memory,
     )
-    self._miss(m.round, m.active & ~rows)
+    self._miss(m.round, m.active & ~ruling.rows)
     self._save(self._next_round(m))
 
 
@@ -369,14 +313,14 @@ def void(excluded: uint256):
 @nonreentrant
 def republish(round: uint256, cid: bytes32):
     """
-    @notice An accepted aggregator names another copy of a settled round's aggregate. It moves nothing: members check the
-            content against the round's commitment.
+    @notice An accepted aggregator or a trainer names another copy of a settled round's aggregate, so that nobody who has it to
+            itself can keep others from going on. It moves nothing: members check the content against the round's commitment.
     """
-    m: machine.Machine = self._load()
-    self._accepted_number(m)
-    assert round < MAX_ROUNDS and (legacy._settled(self._legacy) >> round) & 1 == 1, "escrow: round not settled"
+    if ledger._seats[msg.sender] == 0:
+        self._accepted_number(self._load())
+    assert round < carry._settled(self._carry), "escrow: round not settled"
     self._check_cid(cid)
-    log IEscrow.Republished(round=round, aggregator=msg.sender, cid=cid)
+    log IEscrow.Republished(round=round, by=msg.sender, cid=cid)
 
 
 @external
@@ -454,7 +398,7 @@ def leave():
     m: machine.Machine = self._load()
     seat: uint256 = self._collecting_seat(m)
     account: ledger.Account = ledger._load(seat)
-    free: bool = m.round > 0 and (legacy._settled(self._legacy) >> (m.round - 1)) & 1 == 0
+    free: bool = m.round != carry._settled(self._carry)
     part: uint256 = self.terms.trainer_part
     # a part was lost for each round missed, at most: at least one is left
     returned: uint256 = (account.parts if free else account.parts - 1) * part
@@ -486,7 +430,7 @@ def deliver(commitment: uint256[2], cid: bytes32):
     bn254._check(commitment)
     self._check_cid(cid)
     before: bytes32 = self.deliveries if m.delivered != 0 else convert(m.round, bytes32)
-    self.deliveries = self._with_delivery(before, seat, commitment)
+    self.deliveries = keccak256(abi_encode(before, seat, commitment))
     m.delivered |= 1 << seat
     self._save(m)
     log IEscrow.Delivered(round=m.round, trainer=msg.sender, seat=seat, commitment=commitment, cid=cid)
@@ -520,7 +464,7 @@ def slash():
     assert block.timestamp > m.d3, "escrow: too early to slash"
     aggregator: address = self._lineup[m.current - 1]
     stake: uint256 = self.terms.aggregator_stake
-    seats: DynArray[uint256, MAX_ROWS] = machine._seats_of(m.delivered)
+    seats: DynArray[uint256, MAX_SEATS] = machine._seats_of(m.delivered)
     share: uint256 = stake // len(seats)  # scoring takes at least min_rows rows
     for seat: uint256 in seats:
         ledger._credit_seat(seat, share)
@@ -655,17 +599,17 @@ def status() -> IEscrow.Status:
         active=m.active,
         submitted=m.submitted,
         delivered=m.delivered,
-        rate=legacy._rate(self._legacy),
+        rate=carry._rate(self._carry),
     )
 
 
 @external
 @view
-def settled() -> uint256:
+def last_settled() -> uint256:
     """
-    @notice Mask over rounds.
+    @notice Number of the last round that was settled, from 1; 0 is none.
     """
-    return legacy._settled(self._legacy)
+    return carry._settled(self._carry)
 
 
 @external
@@ -674,7 +618,7 @@ def pending() -> uint256:
     """
     @notice Fee of the last settled round, until it is earned or lost.
     """
-    return legacy._pending(self._legacy)
+    return carry._pending(self._carry)
 
 
 @external
@@ -787,12 +731,6 @@ def _accepted_number(m: machine.Machine) -> uint256:
 
 @internal
 @pure
-def _with_delivery(before: bytes32, seat: uint256, commitment: uint256[2]) -> bytes32:
-    return keccak256(abi_encode(before, seat, commitment))
-
-
-@internal
-@pure
 def _check_key(key: bytes32):
     assert key != empty(bytes32), "escrow: no key"
 
@@ -819,13 +757,13 @@ def _save(m: machine.Machine):
 
 @internal
 @view
-def _left() -> legacy.Legacy:
-    return legacy._unpack(self._legacy)
+def _carried() -> carry.Carry:
+    return carry._unpack(self._carry)
 
 
 @internal
-def _leave(left: legacy.Legacy):
-    self._legacy = legacy._pack(left)
+def _carry_over(c: carry.Carry):
+    self._carry = carry._pack(c)
 
 
 # --- moves of the machine: they take it, and the caller stores what they return ---------------------------------
@@ -838,7 +776,7 @@ def _begin_round(started: machine.Machine) -> machine.Machine:
     m.d1 = block.timestamp + r.collect_window
     m.d2 = m.d1 + r.deliver_window
     m.d3 = m.d2 + r.score_window
-    log IEscrow.RoundStarted(round=m.round, collect_by=m.d1, deliver_by=m.d2, score_by=m.d3, rate=legacy._rate(self._legacy))
+    log IEscrow.RoundStarted(round=m.round, collect_by=m.d1, deliver_by=m.d2, score_by=m.d3, rate=carry._rate(self._carry))
     return m
 
 
@@ -874,7 +812,7 @@ def _end(stuck: machine.Machine) -> machine.Machine:
         aggregator = self._lineup[m.current - 1]
         ledger._credit(aggregator, returned)
         m.current = 0
-    if legacy._pending(self._legacy) != 0:
+    if carry._pending(self._carry) != 0:
         m.state = machine.HANDOVER
         m.d1 = block.timestamp + rules._unpack(self._rules).handover_window
     else:
@@ -896,7 +834,7 @@ def _end(stuck: machine.Machine) -> machine.Machine:
 def _pot(m: machine.Machine) -> uint256:
     if m.state == 0 or m.state > machine.ROUNDS:
         return 0
-    amount: uint256 = legacy._rounding(self._legacy)
+    amount: uint256 = carry._rounding(self._carry)
     left: uint256 = rules._rounds(self._rules) - m.round
     if left != 0:
         amount += left * (self.terms.round_reward + self.terms.round_fee)
@@ -908,13 +846,13 @@ def _acknowledge():
     """
     @notice The last settled round's fee is earned.
     """
-    left: legacy.Legacy = self._left()
-    if left.pending != 0:
-        aggregator: address = self._lineup[left.earner - 1]
-        log IEscrow.Acknowledged(aggregator=aggregator, fee=left.pending)
-        ledger._credit(aggregator, left.pending)
-        left.pending = 0
-        self._leave(left)
+    c: carry.Carry = self._carried()
+    if c.pending != 0:
+        aggregator: address = self._lineup[c.earner - 1]
+        log IEscrow.Acknowledged(aggregator=aggregator, fee=c.pending)
+        ledger._credit(aggregator, c.pending)
+        c.pending = 0
+        self._carry_over(c)
 
 
 @internal
@@ -922,12 +860,12 @@ def _forgo():
     """
     @notice The last settled round's fee is lost.
     """
-    left: legacy.Legacy = self._left()
-    if left.pending != 0:
-        log IEscrow.Forgone(aggregator=self._lineup[left.earner - 1], fee=left.pending)
-        ledger._sink(left.pending)
-        left.pending = 0
-        self._leave(left)
+    c: carry.Carry = self._carried()
+    if c.pending != 0:
+        log IEscrow.Forgone(aggregator=self._lineup[c.earner - 1], fee=c.pending)
+        ledger._sink(c.pending)
+        c.pending = 0
+        self._carry_over(c)
 
 
 @internal

@@ -29,7 +29,7 @@ implements: IPolicy
 ONE: constant(uint256) = 2**32         # 1.0 of cosines, weights and rates
 UNIT: constant(int256) = 2**32         # the same, signed
 MAX_ROWS: constant(uint256) = 32
-MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
+MAX_GRAM: constant(uint256) = 820      # IPolicy's bound: entries of a matrix of 40 rows
 MAX_ENTRY: constant(int256) = 2**80    # exclusive
 MAX_RATE: constant(uint256) = 2**64 - 1
 
@@ -66,17 +66,27 @@ WEIGHT: constant(int256) = 2**33 - 1
 
 @external
 @view
-def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[288], rate: uint256) -> IPolicy.Outcome:
+def evaluate(
+    rows: uint256,
+    gram: DynArray[int256, MAX_GRAM],
+    params: Bytes[256],
+    rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
+) -> IPolicy.Outcome:
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
     @param gram Upper triangle, row by row.
     @param params As `validate` accepted them.
+    @param has_reference Never, as `takes_reference` says.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
     assert len(gram) == unsafe_mul(rows, unsafe_add(rows, 1)) >> 1, "policy: wrong lengths"
     terms: uint256[5] = self._terms(params)
     assert rate != 0 and rate <= MAX_RATE, "policy: rate out of range"
+    assert not has_reference, "policy: takes no reference"
 
     # squares and norms; a row of zeros has done nothing and counts among the hostile
     own: int256[32] = empty(int256[32])
@@ -130,6 +140,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, MAX_GRAM], params: Bytes[288]
 
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     outcome.next_rate = rate
+    outcome.memory = memory
     idle: uint256 = unsafe_sub(rows, alive)
     byzantine: uint256 = unsafe_sub(terms[BYZANTINE], min(terms[BYZANTINE], idle))
     if (
@@ -370,7 +381,7 @@ def _gas_for(rule: uint256, rows: uint256) -> uint256:
 
 @internal
 @pure
-def _terms(params: Bytes[288]) -> uint256[5]:
+def _terms(params: Bytes[256]) -> uint256[5]:
     assert len(params) == PARAMS_SIZE, "policy: malformed terms"
     terms: uint256[5] = abi_decode(params, uint256[5])
     assert self._is_sound(terms), "policy: malformed terms"

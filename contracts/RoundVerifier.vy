@@ -111,8 +111,11 @@ def judge(
     proof: IRoundVerifier.Proof,
     policy: address,
     policy_gas: uint256,
-    params: Bytes[288],
+    params: Bytes[256],
     rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
     claimed: uint256[2],
 ) -> (IPolicy.Outcome, bool, uint256[2]):
     """
@@ -140,14 +143,19 @@ def judge(
     )
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
-    outcome, failed = policies._ask(policy, policy_gas, params, rows, proof.gram, rate)
+    outcome, failed = policies._ask(
+        policy, policy_gas, params, rows, proof.gram, rate, seats, has_reference, memory
+    )
     both: claims.Claim = claims._both(products, ranges, len(commitments))
     aggregate: uint256[2] = claimed
-    # the weight of a public row is 0: it is beyond the rows
+    # a public row has no weight
     if claimed[0] == 0 and claimed[1] == 0:
-        aggregate = bn254._weighted_sum(commitments, outcome.weights)
+        weights: uint256[MAX_ROWS] = empty(uint256[MAX_ROWS])
+        for i: uint256 in range(claims.MAX_WEIGHTS):
+            weights[i] = outcome.weights[i]
+        aggregate = bn254._weighted_sum(commitments, weights)
     else:
-        both = claims._with_sum(both, outcome.weights, claimed, len(commitments))
+        both = claims._with_sum(both, outcome.weights, claimed, rows)
     self._check(both, commitments)
     return outcome, failed, aggregate
 

@@ -13,8 +13,9 @@ from modules import rules
 
 implements: ITermLimits
 
-MAX_SEATS: constant(uint256) = 32      # rows of a proof, bits of a mask; public rows are rows of the proof too
-MAX_ROUNDS: constant(uint256) = 64     # bits of the mask of settled rounds
+MAX_SEATS: constant(uint256) = 32      # bits of a mask, lanes of the policies' sorting networks; settling as many fits one transaction
+MAX_ROUNDS: constant(uint256) = 256    # parts of a stake, sums of as many aggregates in the bounds of the proofs
+PUBLIC_AGGREGATES: constant(uint256) = 5  # rows of the sum of all older ones and of the last four
 MAX_AMOUNT: constant(uint256) = 2**96  # exclusive: products with contributions (< 2^155 in sum) fit 256 bits
 MIN_WINDOW: constant(uint256) = 10     # seconds: a development chain; clients refuse short ones on public chains
 MAX_WINDOW: constant(uint256) = 30 * 86_400
@@ -24,7 +25,7 @@ RANGE_TAIL: constant(uint256) = 8      # the range proof commits to a table of 2
 # An update's tail of 8 elements hides seven openings and the commitment.
 MAX_AGGREGATORS: constant(uint256) = 7
 MIN_POLICY_GAS: constant(uint256) = 100_000
-MAX_POLICY_GAS: constant(uint256) = 8_000_000  # settle stays below 2^24, the most a transaction may use (EIP-7825)
+MAX_POLICY_GAS: constant(uint256) = 10_000_000  # settle stays below 2^24, the most a transaction may use (EIP-7825)
 MAX_QUANTUM: constant(uint256) = 2**96
 MAX_RATE: constant(uint256) = 2**64 - 1
 
@@ -48,7 +49,6 @@ def check(terms: IEscrow.Terms, srs_size: uint256) -> uint256:
 def _check_people(t: IEscrow.Terms):
     assert t.seats <= MAX_SEATS and t.min_rows >= 2 and t.min_rows <= t.seats, "terms: seats out of range"
     assert t.rounds >= 1 and t.rounds <= MAX_ROUNDS, "terms: rounds out of range"
-    assert self._proof_rows(t) <= MAX_SEATS, "terms: no room for the public rows"
     count: uint256 = len(t.aggregators)
     assert count >= 1, "terms: no aggregators"
     assert count <= MAX_AGGREGATORS, "terms: more aggregators than the tails can bear"
@@ -122,8 +122,8 @@ def _check_policy(t: IEscrow.Terms):
 @pure
 def _proof_rows(t: IEscrow.Terms) -> uint256:
     """
-    @notice The most that a round's Gram matrix can have: in the last round all aggregates before it are rows too.
+    @notice The most that a round's Gram matrix can have, with the rows of the aggregates before it.
     """
     if not t.public_rows:
         return t.seats
-    return t.seats + t.rounds - (1 if t.first_row == empty(bytes32) else 0)
+    return t.seats + min(t.rounds - 1, PUBLIC_AGGREGATES) + (0 if t.first_row == empty(bytes32) else 1)

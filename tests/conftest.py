@@ -85,8 +85,13 @@ def term_limits(deploy: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def implementation(deploy: Callable[..., Any], term_limits: Any, verifier: Any) -> Any:
-    return deploy("Escrow", term_limits, verifier)
+def referee(deploy: Callable[..., Any], verifier: Any) -> Any:
+    return deploy("Referee", verifier)
+
+
+@pytest.fixture(scope="session")
+def implementation(deploy: Callable[..., Any], term_limits: Any, referee: Any) -> Any:
+    return deploy("Escrow", term_limits, referee)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 
 from eth_abi import encode
 from eth_utils import keccak
+from py_ecc.bn128 import FQ, add
 
 from offchain.proving.encoding import Proof
 from offchain.proving.range_transcript import RangeProof
@@ -16,6 +17,9 @@ from offchain.proving.transcript import GramProof
 
 ONE = 1 << 32
 GENERATOR = (1, 2)  # a point of the curve: any will do where proofs are not checked
+NOTHING = (0,) * 8  # what a policy remembers at first
+PUBLIC_AGGREGATES = 5
+QUESTION = ["uint256", "int256[]", "bytes", "uint256", "uint256", "bool", "uint256[8]"]  # arguments of `evaluate`
 PHASES = {
     1: "accepting",
     2: "enrolling",
@@ -73,12 +77,41 @@ def default_terms(token: Any, policy: Any, aggregators: list[Any]) -> dict[str, 
 
 
 def outcome_bytes(
-    kept: int, weights: Iterable[int], contributions: Iterable[int], next_rate: int, agreement: int = 0
+    kept: int,
+    weights: Iterable[int],
+    contributions: Iterable[int],
+    next_rate: int,
+    agreement: int = 0,
+    memory: Iterable[int] = NOTHING,
 ) -> bytes:
     """IPolicy.Outcome, encoded."""
     pad = lambda values: (list(values) + [0] * 32)[:32]  # noqa: E731
-    words = [kept, agreement, next_rate, *pad(weights), *pad(contributions)]
-    return encode(["uint256"] * 67, words)
+    words = [kept, agreement, next_rate, *pad(weights), *pad(contributions), *memory]
+    return encode(["uint256"] * 75, words)
+
+
+def question(
+    rows: int,
+    gram: Iterable[int],
+    params: bytes,
+    rate: int,
+    seats: int | None = None,
+    has_reference: bool = False,
+    memory: Iterable[int] = NOTHING,
+) -> bytes:
+    """The hash by which the mock policy knows what it is asked. `seats`: the first, unless named."""
+    seats = (1 << rows) - 1 if seats is None else seats
+    return keccak(encode(QUESTION, [rows, list(gram), params, rate, seats, has_reference, list(memory)]))
+
+
+def merged(points: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The public rows of these aggregates, oldest first: of more than five the oldest are one, their sum."""
+    rows = list(points)
+    while len(rows) > PUBLIC_AGGREGATES:
+        one, other = (tuple(map(FQ, row)) for row in rows[:2])
+        total = add(one, other)
+        rows[:2] = [(int(total[0]), int(total[1])) if total else (0, 0)]
+    return rows
 
 
 def mask(seats: Iterable[int]) -> int:
@@ -304,10 +337,15 @@ class ProjectDriver:
         self.policy.set_answer(outcome_bytes(kept, weights, contributions, rate), sender=self.parties.owner)
 
     def public_points(self) -> list[tuple[int, int]]:
-        """The commitments to all aggregates so far that kept anything, oldest first, as the events tell."""
+        """The commitments to the public rows, of all aggregates so far that kept anything, as the events tell."""
         head = self.chain.provider.get_block("latest").number
         aggregates = [tuple(event.aggregate) for event in self.escrow.Settled.range(0, head + 1)]
-        return [aggregate for aggregate in aggregates if aggregate != (0, 0)]
+        return merged(aggregate for aggregate in aggregates if aggregate != (0, 0))
+
+    def memory(self) -> tuple[int, ...]:
+        """What the policy remembers, as the events tell."""
+        head = self.chain.provider.get_block("latest").number
+        return ([NOTHING] + [tuple(event.memory) for event in self.escrow.Settled.range(0, head + 1)])[-1]
 
     def delivery_order(self) -> list[int]:
         """The seats in the order in which they delivered in the running round."""
@@ -329,6 +367,7 @@ class ProjectDriver:
             "claimed": (0, 0),
             "policy": self.policy.address,
             "params": self.terms["params"],
+            "memory": self.memory(),
             "cid": keccak(text="aggregate"),
         }
 

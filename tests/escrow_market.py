@@ -19,6 +19,7 @@ from py_ecc.bn128 import G1, multiply
 
 from tests.escrow_books import books_of, check_invariants, read_books, views_of
 from tests.escrow_driver import (
+    NOTHING,
     ONE,
     Parties,
     ProjectDriver,
@@ -26,6 +27,7 @@ from tests.escrow_driver import (
     empty_proof,
     in_bytes,
     mask,
+    merged,
     outcome_bytes,
 )
 from tests.escrow_node import Node
@@ -307,10 +309,10 @@ class Market(Node):
         return keccak(encode_abi(types, values))
 
     def _public_rows(self) -> list[tuple[int, ...]]:
-        """The commitments to the aggregates so far: each weight in them is one."""
+        """The commitments to the public rows, of the aggregates so far: each weight in them is one."""
         logs = {person.address: 1 + i for i, person in enumerate(self.people)}
         sums = [ONE * sum(logs[member] for member in members) for members in self.model.aggregates]
-        return [tuple(map(int, multiply(G1, log))) for log in sums]
+        return merged(tuple(map(int, multiply(G1, log))) for log in sums)
 
     def _settlement(self, excluded: frozenset[int], genuine: bool = True) -> tuple[Any, ...]:
         order = self.model.order
@@ -322,7 +324,7 @@ class Market(Node):
             commitments = commitments[1:] + commitments[:1]
         proof = empty_proof(len(commitments) - len(order) + len(rows))
         policy = self.terms["policy"], self.terms["params"]
-        return mask(excluded), in_bytes(order), commitments, proof, (0, 0), *policy, CID
+        return mask(excluded), in_bytes(order), commitments, proof, (0, 0), *policy, NOTHING, CID
 
 
 @pytest.fixture

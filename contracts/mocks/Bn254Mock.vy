@@ -56,5 +56,5 @@ def negate(point: uint256[2]) -> uint256[2]:
 
 @external
 @view
-def weighted_sum(points: DynArray[uint256[2], 32], weights: uint256[32]) -> uint256[2]:
+def weighted_sum(points: DynArray[uint256[2], 40], weights: uint256[40]) -> uint256[2]:
     return bn254._weighted_sum(points, weights)

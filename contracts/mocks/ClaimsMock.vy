@@ -25,5 +25,5 @@ def with_sum(claim: claims.Claim, weights: uint256[32], sum: uint256[2], rows: u
 
 @external
 @view
-def holds(claim: claims.Claim, rows: DynArray[uint256[2], 32], tau_g2: uint256[4]) -> bool:
+def holds(claim: claims.Claim, rows: DynArray[uint256[2], 40], tau_g2: uint256[4]) -> bool:
     return claims._holds(claim, rows, tau_g2)

@@ -24,8 +24,8 @@ def verify(
     context: bytes32,
     dimension: uint256,
     rows: uint256,
-    commitments: DynArray[uint256[2], 32],
-    gram: DynArray[int256, 528],
+    commitments: DynArray[uint256[2], 40],
+    gram: DynArray[int256, 820],
     proof: IRoundVerifier.GramProof,
     hint: uint256,
 ) -> bool:

@@ -78,11 +78,19 @@ def set_takes_reference(params: Bytes[256]):
 @external
 @view
 @raw_return
-def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[288], rate: uint256) -> Bytes[4096]:
+def evaluate(
+    rows: uint256,
+    gram: DynArray[int256, 820],
+    params: Bytes[256],
+    rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
+) -> Bytes[4096]:
     got: uint256 = msg.gas
     assert self.mode != REVERT, "mock: no answer"
     if self.question != empty(bytes32):
-        assert self.question == keccak256(abi_encode(rows, gram, params, rate)), "mock: another question"
+        assert self.question == keccak256(abi_encode(rows, gram, params, rate, seats, has_reference, memory)), "mock: another question"
     if self.mode == BURN:
         x: uint256 = 1
         for i: uint256 in range(2**30):
@@ -90,7 +98,7 @@ def evaluate(rows: uint256, gram: DynArray[int256, 528], params: Bytes[288], rat
     if self.mode == REVERT_WITH_ANSWER:
         raw_revert(self.answer)
     if self.mode == GAUGE:
-        return concat(slice(self.answer, 0, 32), convert(got, bytes32), slice(self.answer, 64, 65 * 32))
+        return concat(slice(self.answer, 0, 32), convert(got, bytes32), slice(self.answer, 64, 73 * 32))
     return self.answer
 
 

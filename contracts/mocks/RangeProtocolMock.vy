@@ -24,7 +24,7 @@ def verify(
     context: bytes32,
     dimension: uint256,
     bits: uint256,
-    commitments: DynArray[uint256[2], 32],
+    commitments: DynArray[uint256[2], 40],
     proof: IRoundVerifier.RangeProof,
     hint: uint256,
 ) -> bool:
@@ -41,7 +41,7 @@ def challenges(
     context: bytes32,
     dimension: uint256,
     bits: uint256,
-    commitments: DynArray[uint256[2], 32],
+    commitments: DynArray[uint256[2], 40],
     proof: IRoundVerifier.RangeProof,
 ) -> range_protocol.Challenges:
     return range_protocol._challenges(KEY, context, dimension, bits, commitments, proof)

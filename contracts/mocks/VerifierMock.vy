@@ -42,8 +42,8 @@ def verify(
     dimension: uint256,
     bits: uint256,
     rows: uint256,
-    commitments: DynArray[uint256[2], 32],
-    gram: DynArray[int256, 528],
+    commitments: DynArray[uint256[2], 40],
+    gram: DynArray[int256, 820],
     gram_proof: IRoundVerifier.GramProof,
     range_proof: IRoundVerifier.RangeProof,
     hints: uint256[2],
@@ -59,19 +59,27 @@ def judge(
     dimension: uint256,
     bits: uint256,
     rows: uint256,
-    commitments: DynArray[uint256[2], 32],
+    commitments: DynArray[uint256[2], 40],
     proof: IRoundVerifier.Proof,
     policy: address,
     policy_gas: uint256,
-    params: Bytes[288],
+    params: Bytes[256],
     rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
     claimed: uint256[2],
 ) -> (IPolicy.Outcome, bool, uint256[2]):
     self._check(context, dimension, bits, rows, commitments, proof.gram, proof.gram_proof, proof.range_proof, proof.hints)
     outcome: IPolicy.Outcome = empty(IPolicy.Outcome)
     failed: bool = False
-    outcome, failed = policies._ask(policy, policy_gas, params, rows, proof.gram, rate)
-    aggregate: uint256[2] = bn254._weighted_sum(commitments, outcome.weights)
+    outcome, failed = policies._ask(
+        policy, policy_gas, params, rows, proof.gram, rate, seats, has_reference, memory
+    )
+    weights: uint256[40] = empty(uint256[40])
+    for i: uint256 in range(32):
+        weights[i] = outcome.weights[i]
+    aggregate: uint256[2] = bn254._weighted_sum(commitments, weights)
     assert (claimed[0] == 0 and claimed[1] == 0) or (claimed[0] == aggregate[0] and claimed[1] == aggregate[1]), "mock: wrong aggregate"
     return outcome, failed, aggregate
 
@@ -83,8 +91,8 @@ def _check(
     dimension: uint256,
     bits: uint256,
     rows: uint256,
-    commitments: DynArray[uint256[2], 32],
-    gram: DynArray[int256, 528],
+    commitments: DynArray[uint256[2], 40],
+    gram: DynArray[int256, 820],
     gram_proof: IRoundVerifier.GramProof,
     range_proof: IRoundVerifier.RangeProof,
     hints: uint256[2],

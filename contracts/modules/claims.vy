@@ -13,7 +13,8 @@
 """
 from . import bn254
 
-MAX_ROWS: constant(uint256) = 32
+MAX_ROWS: constant(uint256) = 40       # of a proof: 32 seats, public rows, and room for twice as many
+MAX_WEIGHTS: constant(uint256) = 32    # of an aggregate: a policy weighs as many rows
 TAIL: constant(uint256) = 8            # random entries behind each committed vector
 MARGIN: constant(uint256) = 16         # entries beyond n, for a proof to show nothing else
 P: constant(uint256) = bn254.P
@@ -55,7 +56,7 @@ def _both(first: Claim, second: Claim, rows: uint256) -> Claim:
 
 @internal
 @view
-def _with_sum(claim: Claim, weights: uint256[MAX_ROWS], sum: uint256[2], rows: uint256) -> Claim:
+def _with_sum(claim: Claim, weights: uint256[MAX_WEIGHTS], sum: uint256[2], rows: uint256) -> Claim:
     """
     @dev A claim that holds only if the other does and sum_i weights_i C_i is `sum`: one multiplication instead of one a row.
          `sum` enters as a row of weight -1.
@@ -64,7 +65,7 @@ def _with_sum(claim: Claim, weights: uint256[MAX_ROWS], sum: uint256[2], rows: u
     digest: bytes32 = keccak256(abi_encode(claim.digest, weights, sum))
     factor: uint256 = convert(digest, uint256) % P
     both: Claim = claim
-    for i: uint256 in range(rows, bound=MAX_ROWS):
+    for i: uint256 in range(rows, bound=MAX_WEIGHTS):
         both.weights[i] = unsafe_add(claim.weights[i], uint256_mulmod(weights[i], factor, P))
     both.point = ecadd(claim.point, ecmul(bn254._negate(sum), factor))
     both.digest = digest

@@ -11,7 +11,9 @@ from . import lanes
 UNIT: constant(int256) = 2**32         # 1.0
 MAX_ROWS: constant(uint256) = 32
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
-MAX_COORDINATES: constant(uint256) = 256  # of n rows in the span of w public ones, n + w at most 32
+MAX_PUBLIC: constant(uint256) = 6
+MAX_BETWEEN: constant(uint256) = MAX_PUBLIC * (MAX_PUBLIC - 1) // 2
+MAX_COORDINATES: constant(uint256) = MAX_ROWS * MAX_PUBLIC  # of rows in the span of the public ones
 LOADING_CAP: constant(int256) = 99 * UNIT // 100  # keeps the part that is error, and what is divided by it, away from 0
 CHANCE: constant(int256) = 2 * UNIT // 9  # what errors of honest rows are correlated by
 MOST_WORTH: constant(int256) = 3       # times the (f+1)-th largest
@@ -225,24 +227,24 @@ def _worth(loadings: int256[32], rows: uint256, kept: uint256, byzantine: uint25
 @internal
 @pure
 def _coordinates(
-    between: int256[MAX_PAIRS], cosines_along: int256[MAX_COORDINATES], width: uint256, rows: uint256
+    between: int256[MAX_BETWEEN], cosines_along: int256[MAX_COORDINATES], width: uint256, rows: uint256
 ) -> int256[MAX_COORDINATES]:
     """
     @notice Of unit rows along each public row without what those before it have of it (Gram-Schmidt), `width` a row.
     @param between Cosines of each public row with those before it, 0 + 1 + 2 + ...
     @param cosines_along Cosines of each row with the public rows.
     """
-    base: int256[MAX_PAIRS] = between
-    own: int256[32] = empty(int256[32])  # what those before it leave of a public row; 0: nothing of its own
+    base: int256[MAX_BETWEEN] = between
+    own: int256[MAX_PUBLIC] = empty(int256[MAX_PUBLIC])  # what those before it leave of a public row; 0: nothing of its own
     first: uint256 = 0
-    for m: uint256 in range(width, bound=MAX_ROWS):
+    for m: uint256 in range(width, bound=MAX_PUBLIC):
         left: int256 = UNIT * UNIT
         start: uint256 = 0
-        for k: uint256 in range(m, bound=MAX_ROWS):
+        for k: uint256 in range(m, bound=MAX_PUBLIC):
             part: int256 = 0
             if own[k] != 0:
                 part = unsafe_mul(base[unsafe_add(first, k)], UNIT)
-                for l: uint256 in range(k, bound=MAX_ROWS):
+                for l: uint256 in range(k, bound=MAX_PUBLIC):
                     part = unsafe_sub(part, unsafe_mul(base[unsafe_add(first, l)], base[unsafe_add(start, l)]))
                 part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
             base[unsafe_add(first, k)] = part
@@ -255,11 +257,11 @@ def _coordinates(
     first = 0
     for _: uint256 in range(rows, bound=MAX_ROWS):
         start: uint256 = 0
-        for k: uint256 in range(width, bound=MAX_ROWS):
+        for k: uint256 in range(width, bound=MAX_PUBLIC):
             part: int256 = 0
             if own[k] != 0:
                 part = unsafe_mul(coordinates[unsafe_add(first, k)], UNIT)
-                for l: uint256 in range(k, bound=MAX_ROWS):
+                for l: uint256 in range(k, bound=MAX_PUBLIC):
                     part = unsafe_sub(part, unsafe_mul(coordinates[unsafe_add(first, l)], base[unsafe_add(start, l)]))
                 part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
             coordinates[unsafe_add(first, k)] = part
@@ -289,7 +291,7 @@ def _news(
     at: uint256 = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
         left: int256 = UNIT * UNIT
-        for _: uint256 in range(width, bound=MAX_ROWS):
+        for _: uint256 in range(width, bound=MAX_PUBLIC):
             x: int256 = coordinates[at]
             left = unsafe_sub(left, unsafe_mul(x, x))
             at = unsafe_add(at, 1)
@@ -314,7 +316,7 @@ def _news(
         for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
             left: int256 = unsafe_mul(pairs[pair], UNIT)
             own: uint256 = first
-            for _: uint256 in range(width, bound=MAX_ROWS):
+            for _: uint256 in range(width, bound=MAX_PUBLIC):
                 left = unsafe_sub(left, unsafe_mul(coordinates[own], coordinates[at]))
                 own = unsafe_add(own, 1)
                 at = unsafe_add(at, 1)

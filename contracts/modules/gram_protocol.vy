@@ -19,8 +19,8 @@ from . import claims
 MAX_ROWS: constant(uint256) = claims.MAX_ROWS                # 2^128 GRAM_MAX MAX_ROWS has to stay far below P
 MAX_ENTRIES: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
 GRAM_MAX: constant(uint256) = 2**80 - 1                      # an entry is the same number in Z and modulo P
-PUBLIC_MAX: constant(uint256) = 2**96 - 1                    # a public row has entries of 52 bits: its product with another row
-PUBLIC_NORM_MAX: constant(uint256) = 2**133 - 1              # and with a public row
+PUBLIC_MAX: constant(uint256) = 2**104 - 1                   # a public row has entries of 60 bits: its product with another row
+PUBLIC_NORM_MAX: constant(uint256) = 2**149 - 1              # and with a public row
 P: constant(uint256) = bn254.P
 
 
@@ -109,8 +109,8 @@ def _reduce(
         alpha: uint256 = convert(keccak256(abi_encode(state, i)), uint256) >> 128
         claim.weights[i] = alpha
 
-        # Signed, in two's complement. A product stays below 2^208 in absolute value, those with public rows below 2^224, and the
-        # sum of all below 2^229: so the number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is positive
+        # Signed, in two's complement. A product stays below 2^208 in absolute value, those with public rows below 2^232, and the
+        # sum of all below 2^238: so the number that alpha is multiplied with, 2 (cross + total) - alpha G_ii + P, is positive
         # and below 2^256.
         total: uint256 = 0
         entry: uint256 = 0

@@ -8,14 +8,14 @@
 from ..interfaces import IEscrow
 
 MAX_SEATS: constant(uint256) = 32
-DUE_BITS: constant(uint256) = 112      # all the money of a project: every term of it is below 2^96, at most 2^12 of them are in
+DUE_BITS: constant(uint256) = 112      # all the money of a project: every term of it is below 2^96, fewer than 2^14 of them are in
 OPEN: constant(uint256) = 2**255       # keeps the slot of an account by address in use
 
 # Of a trainer; `due` of anybody.
 struct Account:
     due: uint256                       # 112 bits: token units that it may withdraw at any time
     seat: uint256                      # number of its seat, from 1; 0 is none
-    parts: uint256                     # 8 bits: parts at stake, one for each round to come
+    parts: uint256                     # 16 bits: parts at stake, one for each round to come
 
 
 members: public(address[MAX_SEATS])    # by seat
@@ -43,8 +43,8 @@ def account_of(account: address) -> Account:
 @internal
 @view
 def _load(seat: uint256) -> Account:
-    half: uint256 = self._pairs[seat >> 1] >> ((seat & 1) << 7)
-    return Account(due=half & (2**DUE_BITS - 1), seat=seat + 1, parts=(half >> DUE_BITS) & 255)
+    half: uint256 = (self._pairs[seat >> 1] >> ((seat & 1) << 7)) & (2**128 - 1)
+    return Account(due=half & (2**DUE_BITS - 1), seat=seat + 1, parts=half >> DUE_BITS)
 
 
 @internal

@@ -33,8 +33,8 @@ NIBBLES: constant(uint256) = (2**32 - 1) // 17
 BYTES: constant(uint256) = (2**32 - 1) // 255
 
 struct Machine:
-    state: uint256                     # 8 bits
-    round: uint256                     # 8 bits: at most 64 rounds
+    state: uint256                     # 4 bits
+    round: uint256                     # 12 bits: at most 256 rounds
     current: uint256                   # 4 bits: number of the current aggregator in the terms, from 1; 0 is none
     in_scoring: uint256                # 4 bits: 1 if the running round was vacated after it had reached scoring
     accepted: uint256                  # 8 bits: mask over the listed aggregators
@@ -51,8 +51,8 @@ struct Machine:
 @pure
 def _unpack(word: uint256) -> Machine:
     return Machine(
-        state=word & 255,
-        round=(word >> 8) & 255,
+        state=word & 15,
+        round=(word >> 4) & 4095,
         current=(word >> 16) & 15,
         in_scoring=(word >> 20) & 15,
         accepted=(word >> 24) & 255,
@@ -74,7 +74,7 @@ def _pack(m: Machine) -> uint256:
     """
     return (
         m.state
-        | (m.round << 8)
+        | (m.round << 4)
         | (m.current << 16)
         | (m.in_scoring << 20)
         | (m.accepted << 24)

@@ -7,11 +7,11 @@
 from ..interfaces import IPolicy
 
 MAX_ROWS: constant(uint256) = 32
-MAX_GRAM: constant(uint256) = MAX_ROWS * (MAX_ROWS + 1) // 2
+MAX_GRAM: constant(uint256) = 820     # entries of a matrix of 64 rows, as verifiers take them
 ONE: constant(uint256) = 2**32         # 1.0 of weights and rates
 MAX_CONTRIBUTION: constant(uint256) = 2**150  # exclusive: 32 of them times a reward below 2^96 fit 256 bits
 MAX_RATE: constant(uint256) = 2**64 - 1
-OUTCOME_SIZE: constant(uint256) = 67 * 32  # of an IPolicy.Outcome
+OUTCOME_SIZE: constant(uint256) = 75 * 32  # of an IPolicy.Outcome
 OUTCOME_CAP: constant(uint256) = OUTCOME_SIZE + 32  # a word more tells that the answer is too long
 # Spent between the gas check and the policy's first step, encoding the call. What the caller does afterwards needs no reserve:
 # if it runs out of gas nothing has changed, and it can be sent again with more.
@@ -23,10 +23,13 @@ CALL_RESERVE: constant(uint256) = 100_000
 def _ask(
     policy: address,
     policy_gas: uint256,
-    params: Bytes[288],
+    params: Bytes[256],
     rows: uint256,
     gram: DynArray[int256, MAX_GRAM],
     rate: uint256,
+    seats: uint256,
+    has_reference: bool,
+    memory: uint256[8],
 ) -> (IPolicy.Outcome, bool):
     """
     @notice The outcome, and whether the policy failed.
@@ -38,7 +41,16 @@ def _ask(
     answer: Bytes[OUTCOME_CAP] = b""
     success, answer = raw_call(
         policy,
-        abi_encode(rows, gram, params, rate, method_id=method_id("evaluate(uint256,int256[],bytes,uint256)")),
+        abi_encode(
+            rows,
+            gram,
+            params,
+            rate,
+            seats,
+            has_reference,
+            memory,
+            method_id=method_id("evaluate(uint256,int256[],bytes,uint256,uint256,bool,uint256[8])"),
+        ),
         max_outsize=OUTCOME_CAP,
         gas=policy_gas,
         is_static_call=True,
@@ -51,6 +63,7 @@ def _ask(
     same: IPolicy.Outcome = empty(IPolicy.Outcome)
     same.kept = (1 << rows) - 1
     same.next_rate = rate
+    same.memory = memory
     for i: uint256 in range(rows, bound=MAX_ROWS):
         same.weights[i] = ONE
         same.contributions[i] = 1

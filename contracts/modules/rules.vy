@@ -8,11 +8,12 @@ from ..interfaces import IEscrow
 struct Rules:
     dimension: uint256                 # 32 bits
     bits: uint256                      # 8 bits
-    rounds: uint256                    # 8 bits
+    rounds: uint256                    # 16 bits
     min_rows: uint256                  # 8 bits
     max_excluded: uint256              # 8 bits
     public_rows: bool                  # 8 bits
     reference: bool                    # 8 bits
+    first_row: bool                    # 8 bits: whether the initial model is the first of the public rows
     collect_window: uint256            # 32 bits, seconds, like the three below
     deliver_window: uint256
     score_window: uint256
@@ -30,15 +31,16 @@ def _of(terms: IEscrow.Terms) -> uint256:
         terms.dimension
         | (terms.bits << 32)
         | (terms.rounds << 40)
-        | (terms.min_rows << 48)
-        | (terms.max_excluded << 56)
-        | (convert(terms.public_rows, uint256) << 64)
-        | (convert(terms.reference, uint256) << 72)
-        | (terms.collect_window << 80)
-        | (terms.deliver_window << 112)
-        | (terms.score_window << 144)
-        | (terms.handover_window << 176)
-        | (terms.policy_gas << 208)
+        | (terms.min_rows << 56)
+        | (terms.max_excluded << 64)
+        | (convert(terms.public_rows, uint256) << 72)
+        | (convert(terms.reference, uint256) << 80)
+        | (convert(terms.first_row != empty(bytes32), uint256) << 88)
+        | (terms.collect_window << 96)
+        | (terms.deliver_window << 128)
+        | (terms.score_window << 160)
+        | (terms.handover_window << 192)
+        | (terms.policy_gas << 224)
     )
 
 
@@ -48,26 +50,27 @@ def _unpack(word: uint256) -> Rules:
     return Rules(
         dimension=word & (2**32 - 1),
         bits=(word >> 32) & 255,
-        rounds=(word >> 40) & 255,
-        min_rows=(word >> 48) & 255,
-        max_excluded=(word >> 56) & 255,
-        public_rows=(word >> 64) & 255 != 0,
-        reference=(word >> 72) & 255 != 0,
-        collect_window=(word >> 80) & (2**32 - 1),
-        deliver_window=(word >> 112) & (2**32 - 1),
-        score_window=(word >> 144) & (2**32 - 1),
-        handover_window=(word >> 176) & (2**32 - 1),
-        policy_gas=word >> 208,
+        rounds=(word >> 40) & 65535,
+        min_rows=(word >> 56) & 255,
+        max_excluded=(word >> 64) & 255,
+        public_rows=(word >> 72) & 255 != 0,
+        reference=(word >> 80) & 255 != 0,
+        first_row=(word >> 88) & 255 != 0,
+        collect_window=(word >> 96) & (2**32 - 1),
+        deliver_window=(word >> 128) & (2**32 - 1),
+        score_window=(word >> 160) & (2**32 - 1),
+        handover_window=(word >> 192) & (2**32 - 1),
+        policy_gas=word >> 224,
     )
 
 
 @internal
 @pure
 def _rounds(word: uint256) -> uint256:
-    return (word >> 40) & 255
+    return (word >> 40) & 65535
 
 
 @internal
 @pure
 def _min_rows(word: uint256) -> uint256:
-    return (word >> 48) & 255
+    return (word >> 56) & 255

@@ -17,7 +17,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
     """What gets through. Ape's level and filters are afterwards as they were."""
     log = logging.getLogger("ape")
     level, filters, propagates = ape_logger.level, list(log.filters), log.propagate
-    log.propagate = True
+    log.propagate, log.filters = True, []  # a command that another test ran may have left its own
     ape_logger.set_level(LogLevel.INFO)
     yield caplog
     ape_logger.set_level(level)

@@ -146,7 +146,7 @@ class EscrowModel:
         self, who: str, excluded: frozenset[int], contributions: tuple[int, ...] | None, genuine: bool = True
     ) -> None:
         """`contributions` by row, None if the policy fails; `genuine`: the commitments are the rows' own, and with
-        public rows those of all aggregates so far.
+        public rows those of the aggregates so far.
         """
         self._need_scoring(who, excluded)
         need(len(excluded) <= self.terms["max_excluded"], "settle: too many excluded")
@@ -192,7 +192,8 @@ class EscrowModel:
         self._next_round()
 
     def republish(self, who: str, round_: int) -> None:
-        need(who in self.accepted and round_ in self.settled, "republish")
+        need(who in self.accepted or who in self.members, "republish: who")
+        need(round_ <= max(self.settled, default=-1), "republish: round")
 
     # --- trainers
 

@@ -84,7 +84,7 @@ def largest(create_project: Create) -> ProjectDriver:
         round_fee=amount,
         trainer_part=amount // 32,
         aggregator_stake=amount,
-        policy_gas=8_000_000,
+        policy_gas=10_000_000,
         collect_window=10_000,
         deliver_window=10_000,
     )

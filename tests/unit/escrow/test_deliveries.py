@@ -64,10 +64,10 @@ def test_deliver__after_a_failed_round__starts_anew(open_round: ProjectDriver, s
     deliver_all(open_round, [1, 3, 0, 2])
     open_round.answer([1, 1, 1, 1])
     old_first = [3, 1, 0, 2]
-    with ape.reverts("escrow: wrong commitments"):
+    with ape.reverts("referee: wrong commitments"):
         open_round.settle(order=in_bytes(old_first), commitments=[open_round.commitments[s] for s in old_first])
     open_round.settle()
-    assert open_round.escrow.settled() == 0b10
+    assert open_round.escrow.last_settled() == 2
 
 
 def test_deliver__after_a_voided_round__starts_anew(open_round: ProjectDriver, aggregator: Any) -> None:
@@ -78,7 +78,7 @@ def test_deliver__after_a_voided_round__starts_anew(open_round: ProjectDriver, a
     deliver_all(open_round, [0, 3, 2, 1])
     open_round.answer([1, 1, 1, 1])
     open_round.settle(number=1)
-    assert open_round.escrow.settled() == 0b10
+    assert open_round.escrow.last_settled() == 2
 
 
 def test_settle__taken_over__goes_by_the_deliveries_there_were(open_round: ProjectDriver, stranger: Any) -> None:
@@ -90,7 +90,7 @@ def test_settle__taken_over__goes_by_the_deliveries_there_were(open_round: Proje
     assert open_round.escrow.deliveries() == before
     open_round.answer([1, 1, 1, 1])
     open_round.settle(number=1)
-    assert open_round.escrow.settled() == 0b1
+    assert open_round.escrow.last_settled() == 1
 
 
 def test_settle__order_of_the_round_before__reverts(open_round: ProjectDriver) -> None:
@@ -100,7 +100,7 @@ def test_settle__order_of_the_round_before__reverts(open_round: ProjectDriver) -
     open_round.settle()
     open_round.to_delivering()
     deliver_all(open_round, [0, 1, 2, 3])
-    with open_round.moves() as moved, ape.reverts("escrow: wrong commitments"):
+    with open_round.moves() as moved, ape.reverts("referee: wrong commitments"):
         open_round.settle(order=arguments["order"], commitments=arguments["commitments"])
     assert (moved, open_round.phase, open_round.status.round) == ({}, "scoring", 1)
     open_round.settle()
@@ -110,7 +110,7 @@ def test_settle__order_of_the_round_before__reverts(open_round: ProjectDriver) -
 def test_settle__wrong_order_of_equal_commitments__reverts(scoring: ProjectDriver, order: list[int]) -> None:
     """All have committed to the same: the seats alone are wrong."""
     scoring.answer([1, 1, 1, 1])
-    with scoring.moves() as moved, ape.reverts("escrow: wrong commitments"):
+    with scoring.moves() as moved, ape.reverts("referee: wrong commitments"):
         scoring.settle(order=in_bytes(order))
     assert (moved, scoring.phase) == ({}, "scoring")
     scoring.settle(order=in_bytes([0, 1, 2, 3]))
@@ -166,9 +166,9 @@ def test_settle__all_seats_in_any_order__each_is_credited_for_its_own(create_pro
 @pytest.mark.parametrize(
     ("count", "error"),
     [
-        (0, "escrow: wrong number of commitments"),
-        (3, "escrow: wrong number of commitments"),
-        (5, "escrow: wrong public rows"),
+        (0, "referee: wrong number of commitments"),
+        (3, "referee: wrong number of commitments"),
+        (5, "referee: wrong public rows"),
     ],
     ids=["none", "one missing", "one too many"],
 )
@@ -176,4 +176,4 @@ def test_settle__wrong_number_of_commitments__changes_nothing(scoring: ProjectDr
     scoring.answer([1, 1, 1, 1])
     with scoring.moves() as moved, ape.reverts(error):
         scoring.settle(commitments=[GENERATOR] * count)
-    assert (moved, scoring.phase, scoring.escrow.settled()) == ({}, "scoring", 0)
+    assert (moved, scoring.phase, scoring.escrow.last_settled()) == ({}, "scoring", 0)

@@ -32,7 +32,7 @@ def test_fail__too_few_submitted__refunds_the_owner(collecting: ProjectDriver, s
     status = collecting.status
     assert (collecting.phase, status.round, status.current) == ("collecting", 1, aggregator.address)
     assert (status.active, status.submitted, status.delivered) == (0b1111, 0, 0)
-    assert collecting.escrow.settled() == 0
+    assert collecting.escrow.last_settled() == 0
 
 
 def test_fail__too_few_delivered__those_who_did_lose_nothing(delivering: ProjectDriver, stranger: Any) -> None:

@@ -17,6 +17,12 @@ def terms(token: Any, policy: Any, parties: Any) -> dict[str, Any]:
     return default_terms(token, policy, parties.aggregators[:2])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_means(token: Any, owner: Any, stranger: Any) -> None:
+    """Others' tests may have left the owner something."""
+    token.transfer(stranger, token.balanceOf(owner), sender=owner)
+
+
 @pytest.fixture(scope="module")
 def proxy(project: Any, parties: Any, implementation: Any) -> Any:
     """An escrow that nobody has initialised, and that no registry made."""
@@ -119,18 +125,26 @@ def test_initialize__funds_one_short__reverts(
     assert proxy.status().phase == 0
 
 
-def test_constructor__no_term_limits__reverts(project: Any, verifier: Any, parties: Any) -> None:
+def test_constructor__no_term_limits__reverts(project: Any, referee: Any, parties: Any) -> None:
     with ape.reverts("escrow: no term limits"):
-        parties.deployer.deploy(project.Escrow, parties.stranger, verifier)
+        parties.deployer.deploy(project.Escrow, parties.stranger, referee)
 
 
-def test_constructor__verifier_without_srs__reverts(project: Any, deploy: Any, term_limits: Any, parties: Any) -> None:
+def test_constructor__no_referee__reverts(project: Any, term_limits: Any, parties: Any) -> None:
+    with ape.reverts("escrow: no referee"):
+        parties.deployer.deploy(project.Escrow, term_limits, parties.stranger)
+
+
+def test_constructor__verifier_without_srs__reverts(project: Any, deploy: Any, parties: Any) -> None:
     without = deploy("VerifierMock", 0)
-    with ape.reverts("escrow: no verifier"):
-        parties.deployer.deploy(project.Escrow, term_limits, without)
+    with ape.reverts("referee: no verifier"):
+        parties.deployer.deploy(project.Referee, without)
 
 
-def test_constructor__implementation__is_closed(implementation: Any, term_limits: Any, verifier: Any) -> None:
+def test_constructor__implementation__is_closed(
+    implementation: Any, term_limits: Any, referee: Any, verifier: Any
+) -> None:
+    assert implementation.REFEREE() == referee
     assert implementation.status().phase == 5
     assert implementation.TERM_LIMITS() == term_limits
     assert implementation.VERIFIER() == verifier

@@ -8,10 +8,8 @@ from typing import Any
 
 import ape
 import pytest
-from eth_abi import encode
-from eth_utils import keccak
 
-from tests.escrow_driver import ONE, ProjectDriver, outcome_bytes
+from tests.escrow_driver import ONE, ProjectDriver, outcome_bytes, question
 
 SEATS = 6  # the mock needs 3 rows, a reference is one more, and one may be excluded
 
@@ -26,15 +24,13 @@ def with_reference(create_project: Callable[..., ProjectDriver], policy: Any, ow
     return project.to_enrolling()
 
 
-def asked_with(project: ProjectDriver, rows: int, word: int, excluded: Iterable[int] = ()) -> bool:
-    """Whether the policy was asked with this word behind its params."""
+def asked_with(project: ProjectDriver, seats: int, told: bool, excluded: Iterable[int] = ()) -> bool:
+    """Whether the policy was asked about the rows of these seats, and told this of a reference."""
+    rows = seats.bit_count()
     weights = [ONE] * rows
     project.policy.set_answer(outcome_bytes(2**rows - 1, weights, [1] * rows, 5), sender=project.parties.owner)
-    params = b"params" + word.to_bytes(32, "big")
-    question = [rows, [1] * (rows * (rows + 1) // 2), params, project.rate]
-    project.policy.set_question(
-        keccak(encode(["uint256", "int256[]", "bytes", "uint256"], question)), sender=project.parties.owner
-    )
+    asked = question(rows, [1] * (rows * (rows + 1) // 2), b"params", project.rate, seats, told)
+    project.policy.set_question(asked, sender=project.parties.owner)
     (settled,) = [f for name, f in project.events(project.settle(excluded)) if name == "Settled"]
     return not settled["policy_failed"]
 
@@ -63,23 +59,59 @@ def test_finish__owner_never_came__ends_the_project(with_reference: ProjectDrive
     assert with_reference.phase == "closed"
 
 
-@pytest.mark.parametrize("word", [0, 1])
-def test_settle__owner_has_delivered__policy_is_told(with_reference: ProjectDriver, word: int) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_settle__owner_has_delivered__policy_is_told(with_reference: ProjectDriver, told: bool) -> None:
     for seat in range(SEATS):
         with_reference.enrol(seat)
-    assert asked_with(with_reference.to_scoring(), SEATS, word) == (word == 1)
+    assert asked_with(with_reference.to_scoring(), 0b111111, told) == told
 
 
-@pytest.mark.parametrize("word", [0, 1])
-def test_settle__owner_has_not_submitted__policy_is_told(with_reference: ProjectDriver, word: int) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_settle__owner_has_not_submitted__policy_is_told(with_reference: ProjectDriver, told: bool) -> None:
     for seat in range(SEATS):
         with_reference.enrol(seat)
     with_reference.to_delivering(range(1, SEATS))
-    assert asked_with(with_reference.to_scoring(), SEATS - 1, word) == (word == 0)
+    assert asked_with(with_reference.to_scoring(), 0b111110, told) == (not told)
 
 
-@pytest.mark.parametrize("word", [0, 1])
-def test_settle__owner_is_excluded__policy_is_told(with_reference: ProjectDriver, word: int) -> None:
+@pytest.mark.parametrize("told", [False, True])
+def test_settle__owner_is_excluded__policy_is_told(with_reference: ProjectDriver, told: bool) -> None:
     for seat in range(SEATS):
         with_reference.enrol(seat)
-    assert asked_with(with_reference.to_scoring(), SEATS - 1, word, excluded=[0]) == (word == 0)
+    assert asked_with(with_reference.to_scoring(), 0b111110, told, excluded=[0]) == (not told)
+
+
+@pytest.mark.parametrize(
+    ("kept", "excluded", "paid"),
+    [
+        ([1, 2, 3, 4, 5], [], 5),
+        ([1, 3], [], 2),
+        ([2, 3, 4], [5], 3),  # an excluded row takes its part too
+        ([1, 2, 3, 4], [0], 5),  # without the owner's row nothing was removed by it
+    ],
+)
+def test_settle__rows_that_the_reference_removes__take_their_part_with_them(
+    with_reference: ProjectDriver, kept: list[int], excluded: list[int], paid: int
+) -> None:
+    """Of five trainers, so that the owner gains nothing for a seat of its own by removing the others."""
+    for seat in range(SEATS):
+        with_reference.enrol(seat)
+    with_reference.to_scoring()
+    rows = [seat for seat in range(SEATS) if seat not in excluded]
+    shares = [int(seat in kept) for seat in rows]
+    with_reference.answer(shares)
+    (settled,) = [f for name, f in with_reference.events(with_reference.settle(excluded)) if name == "Settled"]
+    part = with_reference.round_reward * paid // (5 if 0 in rows else 6)
+    assert settled["credits"] == [part // len(kept) * share for share in shares]
+    assert settled["sunk"] == with_reference.round_reward - part + len(excluded) * with_reference.trainer_part
+
+
+def test_settle__policy_that_keeps_the_reference_too__pays_no_more_than_the_reward(
+    with_reference: ProjectDriver,
+) -> None:
+    for seat in range(SEATS):
+        with_reference.enrol(seat)
+    with_reference.to_scoring()
+    with_reference.answer([1] * SEATS)
+    (settled,) = [f for name, f in with_reference.events(with_reference.settle()) if name == "Settled"]
+    assert sum(settled["credits"]) + settled["rounding"] == with_reference.round_reward

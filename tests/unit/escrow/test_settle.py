@@ -85,6 +85,7 @@ def test_settle__sound__tells_the_round(scoring: ProjectDriver, aggregator: Any)
             "aggregate": list(aggregate),
             "cid": b"\x0c" * 32,
             "rate": 777,
+            "memory": [0] * 8,
         },
     )
     assert started == (
@@ -100,7 +101,7 @@ def test_settle__sound__next_round_collects(scoring: ProjectDriver, aggregator: 
     assert scoring.phase == "collecting"
     assert (status.round, status.active, status.submitted, status.delivered) == (1, 0b1111, 0, 0)
     assert (status.rate, status.current, status.spent) == (777, aggregator.address, 0)
-    assert scoring.escrow.settled() == 0b1
+    assert scoring.escrow.last_settled() == 1
 
 
 def test_settle__same_rate__keeps_it(scoring: ProjectDriver) -> None:
@@ -125,7 +126,7 @@ def test_settle__last_round__ends_the_project(second_round: ProjectDriver, aggre
         "confirm_by": receipt.timestamp + 600,
     }
     assert second_round.phase == "handover"
-    assert second_round.escrow.settled() == 0b111
+    assert second_round.escrow.last_settled() == 3
     assert moved["stake"] == -1_100_009
     assert moved["due of aggregator 0"] == 1_100_009 + 200_017
 
@@ -208,14 +209,14 @@ def test_settle__excluded_has_not_delivered__reverts(create_project: Any, exclud
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_settle__fewer_commitments_than_deliveries__reverts(scoring: ProjectDriver, count: int) -> None:
-    with ape.reverts("escrow: wrong number of commitments"):
+    with ape.reverts("referee: wrong number of commitments"):
         scoring.settle(commitments=[GENERATOR] * count)
 
 
 @pytest.mark.parametrize("count", [5, 32])
 def test_settle__more_commitments_than_deliveries__reverts(scoring: ProjectDriver, count: int) -> None:
     """The terms have no public rows."""
-    with ape.reverts("escrow: wrong public rows"):
+    with ape.reverts("referee: wrong public rows"):
         scoring.settle(commitments=[GENERATOR] * count)
 
 
@@ -229,7 +230,7 @@ def test_settle__other_than_the_order_of_deliveries__reverts(
 ) -> None:
     commitments, seats = [distinct.commitments[seat] for seat in order], in_bytes(order)
     changes = {"commitments": {"commitments": commitments}, "order": {"order": seats}}
-    with distinct.moves() as moved, ape.reverts("escrow: wrong commitments"):
+    with distinct.moves() as moved, ape.reverts("referee: wrong commitments"):
         distinct.settle(**changes.get(what, {"commitments": commitments, "order": seats}))
     assert moved == {}
 
@@ -240,12 +241,12 @@ def test_settle__another_commitment__reverts(distinct: ProjectDriver, row: int, 
     """That of an excluded row too."""
     commitments = [distinct.commitments[seat] for seat in range(4)]
     commitments[row] = point(LOGS[row] + 1)
-    with ape.reverts("escrow: wrong commitments"):
+    with ape.reverts("referee: wrong commitments"):
         distinct.settle(excluded, commitments=commitments)
 
 
 def test_settle__without_the_commitment_of_an_excluded_row__reverts(distinct: ProjectDriver) -> None:
-    with ape.reverts("escrow: wrong number of commitments"):
+    with ape.reverts("referee: wrong number of commitments"):
         distinct.settle([0], commitments=[distinct.commitments[seat] for seat in (1, 2, 3)])
 
 
@@ -276,7 +277,7 @@ OTHER_TERMS = [{"policy": "0x" + "11" * 20}, {"params": b"param"}, {"params": b"
 @pytest.mark.parametrize("changes", OTHER_TERMS, ids=str)
 def test_settle__policy_or_params_of_other_terms__reverts(scoring: ProjectDriver, changes: dict[str, Any]) -> None:
     scoring.answer([1, 1, 1, 1])
-    with scoring.moves() as moved, ape.reverts("escrow: wrong policy"):
+    with scoring.moves() as moved, ape.reverts("referee: wrong policy"):
         scoring.settle(**changes)
     assert moved == {}
 
@@ -285,7 +286,7 @@ def test_settle__commitment_of_the_round_before__reverts(second_round: ProjectDr
     second_round.commitments.update({seat: point(LOGS[seat]) for seat in range(4)})
     second_round.to_scoring()
     second_round.commitments.clear()
-    with ape.reverts("escrow: wrong commitments"):
+    with ape.reverts("referee: wrong commitments"):
         second_round.settle()
 
 
@@ -312,7 +313,7 @@ def test_settle__context__is_chain_escrow_round_sender(
     scoring.settle()
     verifier.set_context(context_of(scoring, aggregator, round_=1), sender=owner)
     scoring.round()
-    assert scoring.escrow.settled() == 0b11
+    assert scoring.escrow.last_settled() == 2
 
 
 @pytest.mark.parametrize("part", ["chain", "escrow", "round", "sender"])
@@ -370,8 +371,8 @@ def test_settle__verifier__is_asked_about_these_very_arguments(
 def test_settle__more_bytes_than_the_widest_proof_has__reverts(scoring: ProjectDriver) -> None:
     scoring.answer([1, 1, 1, 1])
     with ape.reverts():
-        scoring.settle(proof=empty_proof(4).ljust(742 * 32 + 1, b"\0"))
-    scoring.settle(proof=empty_proof(4).ljust(742 * 32, b"\0"))  # what comes behind it is not read
+        scoring.settle(proof=empty_proof(4).ljust(961 * 32 + 1, b"\0"))
+    scoring.settle(proof=empty_proof(4).ljust(961 * 32, b"\0"))  # what comes behind it is not read
 
 
 # --- deliveries

@@ -182,10 +182,10 @@ def test_settle__rounding__outlasts_rounds_that_fail_or_are_voided(
 
 
 def test_settle__what_a_round_leaves__keeps_apart_at_its_largest(create_project: Any, parties: Any) -> None:
-    """Rate, mask of settled rounds, pending fee, who earns it and rounding share a word."""
+    """Rate, the last settled round, pending fee, who earns it and rounding share a word."""
     amount, rate, seven = 2**96 - 1, 2**64 - 1, parties.trainers[4:11]
     project = create_project(
-        rounds=64, rate=rate, round_reward=amount, round_fee=amount, aggregator_stake=amount,
+        rounds=256, rate=rate, round_reward=amount, round_fee=amount, aggregator_stake=amount,
         aggregators=[account.address for account in seven],
     )  # fmt: skip
     project.parties = replace(parties, aggregators=seven)
@@ -194,22 +194,22 @@ def test_settle__what_a_round_leaves__keeps_apart_at_its_largest(create_project:
     project.take_turn(6)
     for seat in range(4):
         project.enrol(seat)
-    for _ in range(62):
+    for _ in range(254):
         project.after_deadline()
         project.escrow.fail(sender=parties.stranger)
-    for settled in (1 << 62, 0b11 << 62):
+    for settled in (255, 256):
         assert project.status.rate == rate
         project.to_scoring()
         project.answer([1, 1, 1, 1])
         events = dict(project.events(project.settle(number=6)))
         assert events["Settled"]["rounding"] == 3
-        assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (settled, amount, rate)
-        if settled == 1 << 62:
+        assert (project.escrow.last_settled(), project.escrow.pending(), project.status.rate) == (settled, amount, rate)
+        if settled == 255:
             assert "Acknowledged" not in events
             assert project.escrow.pot() == 2 * amount + 3
     assert events["Acknowledged"] == {"aggregator": seven[6].address, "fee": amount}
     assert events["Ended"]["refunded"] == 6
     project.escrow.confirm(sender=parties.owner)
-    assert (project.escrow.settled(), project.escrow.pending(), project.status.rate) == (0b11 << 62, 0, rate)
+    assert (project.escrow.last_settled(), project.escrow.pending(), project.status.rate) == (256, 0, rate)
     assert project.due(seven[6]) == 3 * amount  # two fees and the stake
     project.check_books()

@@ -11,7 +11,7 @@ from eth_abi import encode
 from eth_utils import keccak
 from web3.exceptions import ContractLogicError
 
-from tests.escrow_driver import ONE, ProjectDriver, empty_proof, outcome_bytes
+from tests.escrow_driver import NOTHING, ONE, ProjectDriver, empty_proof, outcome_bytes, question
 
 REVERT, BURN, GAUGE, REVERT_WITH_ANSWER = 2, 3, 4, 5  # modes of the mock
 GOOD = {"kept": 0b1111, "weights": [ONE] * 4, "contributions": [1, 2, 3, 4], "next_rate": 5}
@@ -49,7 +49,7 @@ BAD_ANSWERS = {
     "a byte short": answer()[:-1],
     "a byte long": answer() + b"\x00",
     "a word long": answer() + b"\x00" * 32,
-    "much too long": answer() + b"\x00" * 1900,
+    "much too long": answer() + b"\x00" * 1600,
     "weight above one": answer(weights=[ONE, ONE + 1, ONE, ONE]),
     "weight of 2^256 - 1": answer(weights=[2**256 - 1, ONE, ONE, ONE]),
     "contribution 2^150": answer(contributions=[1, 2, 3, 2**150]),
@@ -122,9 +122,8 @@ def test_settle__policy__is_asked_about_these_very_arguments(scoring: ProjectDri
     """Rows that are left, the matrix that was proved, params of the terms, the running rate."""
     scoring.policy.set_answer(answer(kept=0b111, weights=[ONE] * 3, contributions=[1, 2, 3]), sender=owner)
     gram = (6, -5, 4, -3, 2, -1)
-    types = ["uint256", "int256[]", "bytes", "uint256"]
-    question = keccak(encode(types, [3, gram, b"params", scoring.terms["rate"]]))
-    scoring.policy.set_question(question, sender=owner)
+    asked = question(3, gram, b"params", scoring.terms["rate"], seats=0b1110)
+    scoring.policy.set_question(asked, sender=owner)
     fields = settled(scoring, excluded=[0], proof=empty_proof(3, gram=gram))
     assert (fields["policy_failed"], fields["contributions"]) == (False, [1, 2, 3])
 
@@ -132,10 +131,49 @@ def test_settle__policy__is_asked_about_these_very_arguments(scoring: ProjectDri
 def test_settle__next_round__policy_is_asked_with_the_new_rate(scoring: ProjectDriver, owner: Any) -> None:
     scoring.policy.set_answer(answer(next_rate=12_345), sender=owner)
     scoring.settle()
-    question = keccak(encode(["uint256", "int256[]", "bytes", "uint256"], [4, [1] * 10, b"params", 12_345]))
-    scoring.policy.set_question(question, sender=owner)
+    scoring.policy.set_question(question(4, [1] * 10, b"params", 12_345), sender=owner)
     scoring.to_scoring()
     assert not settled(scoring)["policy_failed"]
+
+
+# --- what it remembers
+
+REMEMBERED = (1, 0, 2**256 - 1, 4, 5, 6, 7, 8)
+
+
+def test_settle__memory__is_told_kept_and_asked_with(scoring: ProjectDriver, owner: Any) -> None:
+    assert scoring.escrow.memory() == keccak(bytes(256))
+    scoring.policy.set_answer(answer(memory=REMEMBERED), sender=owner)
+    assert settled(scoring)["memory"] == list(REMEMBERED)
+    assert scoring.escrow.memory() == keccak(encode(["uint256[8]"], [REMEMBERED]))
+    scoring.to_scoring()
+    asked = question(4, [1] * 10, b"params", GOOD["next_rate"], memory=REMEMBERED)
+    scoring.policy.set_question(asked, sender=owner)
+    scoring.policy.set_answer(answer(memory=NOTHING), sender=owner)
+    fields = settled(scoring)
+    assert (fields["policy_failed"], fields["memory"]) == (False, list(NOTHING))
+    assert scoring.escrow.memory() == keccak(bytes(256))
+
+
+@pytest.mark.parametrize("word", range(8))
+def test_settle__another_memory__reverts(scoring: ProjectDriver, owner: Any, word: int) -> None:
+    scoring.policy.set_answer(answer(memory=REMEMBERED), sender=owner)
+    scoring.settle()
+    scoring.to_scoring()
+    wrong = list(REMEMBERED)
+    wrong[word] ^= 1
+    with scoring.moves() as moved, ape.reverts("referee: wrong memory"):
+        scoring.settle(memory=wrong)
+    assert moved == {}
+
+
+def test_settle__policy_fails__it_remembers_what_it_did(scoring: ProjectDriver, owner: Any) -> None:
+    scoring.policy.set_answer(answer(memory=REMEMBERED), sender=owner)
+    scoring.settle()
+    scoring.to_scoring()
+    scoring.policy.set_mode(REVERT, sender=owner)
+    fields = settled(scoring)
+    assert (fields["policy_failed"], fields["memory"]) == (True, list(REMEMBERED))
 
 
 # --- gas
@@ -184,8 +222,8 @@ def test_settle__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
 
     with largest.chain.isolate():
         plenty = settled(largest)
-    gas = least_gas(settles, 8_000_000, 14_000_000)
+    gas = least_gas(settles, 10_000_000, 15_000_000)
     receipt = largest.escrow.settle(*arguments, sender=aggregator, gas=gas)
     tight = dict(largest.events(receipt))["Settled"]
     assert tight == plenty
-    assert 7_900_000 < tight["agreement"] <= 8_000_000
+    assert 9_900_000 < tight["agreement"] <= 10_000_000

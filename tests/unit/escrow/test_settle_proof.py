@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ape
@@ -36,7 +37,13 @@ def statement_of(proof: Proof, rows: int) -> bytes:
     return keccak(encode(STATEMENT, [64, 11, rows, [GENERATOR] * rows, *proof.as_struct()[1:]]))
 
 
-REAL, WIDEST = proof_of("ten rows"), proof_of("most rows")
+REAL, MOST = proof_of("ten rows"), proof_of("most rows")
+# 32 seats and six public rows: as many entries and products with the mask as these have
+WIDEST = replace(
+    MOST,
+    gram=(*MOST.gram, *[7] * (38 * 39 // 2 - len(MOST.gram))),
+    gram_proof=replace(MOST.gram_proof, cross=(*MOST.gram_proof.cross, *[7] * 6)),
+)
 ENCODED = REAL.encode()
 
 
@@ -86,7 +93,7 @@ def proved(scoring: ProjectDriver, verifier: Any, owner: Any) -> ProjectDriver:
 def test_settle__real_proof__is_what_the_verifier_sees(proved: ProjectDriver) -> None:
     assert Proof.decode(ENCODED) == REAL
     proved.settle(proof=ENCODED)
-    assert proved.escrow.settled() == 0b1
+    assert proved.escrow.last_settled() == 1
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
@@ -96,13 +103,13 @@ def test_settle__malformed_proof__changes_nothing(proved: ProjectDriver, spoil: 
     with proved.moves() as moved, ape.reverts():
         proved.settle(proof=spoilt)
     assert moved == {}
-    assert (proved.status, proved.escrow.deliveries(), proved.escrow.settled()) == (*before, 0)
+    assert (proved.status, proved.escrow.deliveries(), proved.escrow.last_settled()) == (*before, 0)
 
 
 @pytest.mark.parametrize("more", [b"\x01", bytes(WORD), b"\xff" * WORD], ids=["a byte", "a zero word", "a word"])
 def test_settle__more_behind_the_proof__is_not_read(proved: ProjectDriver, more: bytes) -> None:
     proved.settle(proof=ENCODED + more)
-    assert proved.escrow.settled() == 0b1
+    assert proved.escrow.last_settled() == 1
 
 
 def test_settle__widest_proof__is_what_the_verifier_sees(largest: ProjectDriver, verifier: Any, owner: Any) -> None:

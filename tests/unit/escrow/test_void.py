@@ -49,7 +49,7 @@ def test_void__more_rounds_to_come__next_waits_for_another_aggregator(scoring: P
     assert status.deadline == receipt.timestamp + scoring.score_window
     assert (status.round, status.submitted, status.delivered, status.in_scoring) == (1, 0, 0, False)
     assert (status.active, status.spent, status.current) == (0b1111, 0b01, "0x" + "00" * 20)
-    assert scoring.escrow.settled() == 0
+    assert scoring.escrow.last_settled() == 0
 
 
 def test_void__fee_pending__is_earned(second_round: ProjectDriver, aggregator: Any) -> None:
