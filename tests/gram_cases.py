@@ -61,8 +61,8 @@ class GramCase:
         if j < self.rows:
             return 1 - 2**80, 2**80 - 1
         if i < self.rows:
-            return 1 - 2**96, 2**96 - 1
-        return (0 if i == j else 1 - 2**133), 2**133 - 1
+            return 1 - 2**104, 2**104 - 1
+        return (0 if i == j else 1 - 2**149), 2**149 - 1
 
     def with_proof(self, **fields: Any) -> GramCase:
         return replace(self, proof=self.proof | fields)

@@ -167,7 +167,7 @@ def ask_contract(contract: Any, policy: Any, web3: Any, calls: Sequence[Call]) -
 def as_judged(arguments: Sequence[Any], policy: Any) -> tuple[Any, ...]:
     """The arguments of `judge`, from those of `verify`: matrix, proofs and hints in one, then what it takes beside."""
     proof = dict(zip(("size", *NAMES[5:]), (0, *arguments[5:]), strict=True))
-    return *arguments[:5], proof, policy, 1_000_000, b"", 12_345, (0, 0)
+    return *arguments[:5], proof, policy, 1_000_000, b"", 12_345, 0, False, (0,) * 8, (0, 0)
 
 
 def send(web3: Any, contract: Any, calldata: Sequence[bytes], gas: Sequence[int] = ()) -> list[dict[str, Any]]:

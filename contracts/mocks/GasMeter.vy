@@ -6,7 +6,7 @@
 
 @external
 @view
-def measure(target: address, data: Bytes[20_000]) -> uint256:
+def measure(target: address, data: Bytes[30_000]) -> uint256:
     """
     @notice Gas that a static call with this calldata takes, the call itself included (2,600 for an address not yet touched).
     """

@@ -36,14 +36,14 @@ __all__ = [
     "random_tail",
 ]
 
-_MAX_COMBINED = 1 << 52  # 32 rows * 2^32 * 2^15, of an aggregate
+_MAX_COMBINED = 1 << 60  # 256 aggregates of 32 rows, of weight 2^32 at most and 16 bits
 
 
 @dataclass(frozen=True, eq=False)
 class Combination:
     """An integer combination of committed updates, such as a round's aggregate, with its tail: both are public.
 
-    values: int64[d], entries within 2^52. tail: TAIL integers, of any size. Raises InputError for anything else.
+    values: int64[d], entries within 2^60. tail: TAIL integers, of any size. Raises InputError for anything else.
     """
 
     values: npt.NDArray[np.int64]
@@ -54,7 +54,12 @@ class Combination:
             raise InputError(f"a combination has int64 entries in one dimension and a tail of {TAIL}")
         # min and max, since abs() of the least int64 is negative
         if self.values.min(initial=0) < -_MAX_COMBINED or self.values.max(initial=0) > _MAX_COMBINED:
-            raise InputError("a combination has entries within 2^52")
+            raise InputError("a combination has entries within 2^60")
+
+    def __add__(self, other: Combination) -> Combination:
+        """What the sum of the two commitments commits to. Raises InputError if an entry outgrows a combination."""
+        tail = tuple((a + b) % P for a, b in zip(self.tail, other.tail, strict=True))
+        return Combination(self.values + other.values, tail)
 
 
 def random_tail() -> list[int]:

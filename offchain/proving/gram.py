@@ -15,7 +15,7 @@ They are checked at a random z, by one KZG opening of a + delta t + delta^2 h + 
 Drake, Fisch, Gabizon, "Efficient polynomial commitment schemes for multiple points and polynomials", 2020).
 
 Further rows may be public: integer combinations of updates, such as the aggregates of earlier rounds. They are the last
-of the n rows of the statement, and the protocol is the same. Their entries are within 2^52, so they enter products as
+of the n rows of the statement, and the protocol is the same. Their entries are within 2^60, so they enter products as
 four rows of 16-bit digits each, and a as field elements.
 
 Zero-knowledge given G for d >= n + 16, with a fresh mask for every proof, drawn here, and a fresh tail for every
@@ -38,7 +38,6 @@ from offchain.proving.errors import InputError
 from offchain.proving.inputs import check_context_and_tails, check_updates, commitments_to
 from offchain.proving.kernels.field import P, Words, from_int64, from_ints
 from offchain.proving.kernels.fold import (
-    MAX_ROWS,
     dot_products,
     exact_products,
     fold,
@@ -48,6 +47,7 @@ from offchain.proving.kernels.fold import (
 )
 from offchain.proving.kernels.polynomial import autocorrelation, divide_by_linear, evaluate
 from offchain.proving.kernels.vector import accumulate, random_elements
+from offchain.proving.parameters import MAX_ROWS
 from offchain.proving.srs import Srs
 from offchain.proving.transcript import GramProof, GramStatement, GramTranscript, dimension_is_sound
 
@@ -59,8 +59,8 @@ _PART = 1 << 15  # columns of which the public rows' digits are in memory at onc
 def gram_matrix(updates: npt.NDArray[np.int16], public: Sequence[Combination] = ()) -> list[int]:
     """The upper triangle, row by row, of the Gram matrix of int16[n, d], and of the public rows as the last, if any.
 
-    Exact for d up to 2^27: products of updates are within 2^57, those with a public row within 2^94, of public rows
-    within 2^131. Raises InputError for other shapes or types.
+    Exact for d up to 2^27: products of updates are within 2^57, those with a public row within 2^102, of public rows
+    within 2^147. Raises InputError for other shapes or types.
     """
     _check_updates(updates)
     _check_public(updates, public)
@@ -115,7 +115,7 @@ def prove(
     random: for tests, draws each of the mask's d + TAIL elements below its argument; else they come from the system.
 
     Raises InputError unless n >= 1, the shapes agree, and for the number of rows, the public ones too,
-    rows <= 32 and rows + 16 <= d <= srs.size - 16.
+    rows <= MAX_ROWS and rows + 16 <= d <= srs.size - 16.
     """
     _check_updates(updates)
     _check_public(updates, public)

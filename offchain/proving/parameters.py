@@ -9,4 +9,4 @@ P = 2188824287183927522224640574525727508854836440041603434369820418657580849561
 Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 
 TAIL = 8  # random field elements behind each committed vector
-MAX_ROWS = 32  # of a proof, public ones included: the contract takes no more
+MAX_ROWS = 40  # of a proof, public ones included: the contract takes no more

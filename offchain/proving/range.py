@@ -43,12 +43,13 @@ from offchain.proving.errors import InputError
 from offchain.proving.inputs import check_context_and_tails, check_updates, commitments_to
 from offchain.proving.kernels.curve import encode
 from offchain.proving.kernels.field import P, Words, from_ints, to_ints
-from offchain.proving.kernels.fold import MAX_ROWS, dot_products, fold
+from offchain.proving.kernels.fold import dot_products, fold
 from offchain.proving.kernels.lanes import RADIX
 from offchain.proving.kernels.laurent import Laurent, short_product
 from offchain.proving.kernels.msm import msm
 from offchain.proving.kernels.polynomial import divide_by_linear, evaluate
 from offchain.proving.kernels.vector import accumulate, inverses, powers, progression, random_elements, scale, weigh
+from offchain.proving.parameters import MAX_ROWS
 from offchain.proving.range_rows import InverseRows, count_keys, keys_of, row_products
 from offchain.proving.range_transcript import (
     MASK_LENGTH,
@@ -183,8 +184,8 @@ def prove_range(
     At most TAIL - 1 proofs for one commitment, whatever the others in their statements: each opens its update at a new
     point. Show a proof again rather than prove again.
 
-    Raises InputError unless 1 <= n <= 32, n + 16 <= d <= srs.size - 16, 2^bits + 8 <= srs.size, the shapes agree, and
-    every entry is in range.
+    Raises InputError unless 1 <= n <= MAX_ROWS, n + 16 <= d <= srs.size - 16, 2^bits + 8 <= srs.size, the shapes agree,
+    and every entry is in range.
     """
     _check(srs, context, updates, tails, bits)
     (n, d), size = updates.shape, 1 << bits

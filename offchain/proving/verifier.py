@@ -29,8 +29,8 @@ from offchain.proving.transcript import Challenges, GramProof, GramStatement, ch
 __all__ = ["GRAM_BOUND", "PUBLIC_BOUND", "PUBLIC_NORM_BOUND", "verify"]
 
 GRAM_BOUND = 1 << 80  # |G_ij| stays below it: the same number in Z and in F_p, and room for the policy in 256 bits
-PUBLIC_BOUND = 1 << 96  # a public row's products with the others: its entries are within 2^52, and d < 2^29
-PUBLIC_NORM_BOUND = 1 << 133  # and with public rows
+PUBLIC_BOUND = 1 << 104  # a public row's products with the others: its entries are within 2^60, and d < 2^29
+PUBLIC_NORM_BOUND = 1 << 149  # and with public rows
 
 
 def _combined_norm(statement: GramStatement, proof: GramProof, alpha: tuple[int, ...]) -> int:
@@ -69,7 +69,7 @@ def verify(tau_g2: G2Point, srs_size: int, statement: GramStatement, proof: Gram
     """Raises Rejected unless the proof shows the statement, for the SRS of `srs_size` powers with this [tau]_2.
 
     rows: how many rows have small entries, at least one, all if not given; those behind them are public rows. Their
-    products may be larger, and are right modulo P alone unless their entries are known to be within 2^52.
+    products may be larger, and are right modulo P alone unless their entries are known to be within 2^60.
     """
     n = len(statement.commitments)
     rows = n if rows is None else rows

@@ -21,7 +21,7 @@ that the common direction explains: it falls with few data, false labels, noise.
    and several worse updates are worth less than the one that they were made of. rho_i^4 counts at most three times the
    (f+1)-th largest one: with at most f hostile rows that is no more than three times an honest row's. Rows of less than
    half the median norm get in proportion to it; above that scale is free to choose, hence worth nothing.
-6. News. What all know - every aggregate so far - may be further rows, the *public rows*; x_i are the coordinates of u_i
+6. News. What all know - the aggregates so far - may be further rows, the *public rows*; x_i are the coordinates of u_i
    in their span, and q_i the length of what is left of a unit row. y_ij = (cos_ij - <x_i, x_j>) / (q_i q_j), each q not
    below a typical one, is what row i has in common with row j that was not public. It differs from partner to partner
    where updates come of data, which have something in common with some and less with others. What is a mixture of
@@ -32,7 +32,8 @@ that the common direction explains: it falls with few data, false labels, noise.
 7. A reference, if the owner sent one from data of its own: the first row, which judges and is neither paid nor weighed.
    With c_i its cosine with row i, rows with c_i <= 0 leave instead of step 1, and instead of step 2
    rho_i = c_i / rho_0, rho_0^2 = sum_{i<j} c_i c_j cos_ij+ / sum_{i<j} cos_ij^2, not below 1/20: who is right about
-   what the others have no data of is paid, and any number of hostile rows borne. The owner is trusted for it.
+   what the others have no data of is paid, and any number of hostile rows borne. If no more than f rows are left,
+   nobody is kept. The owner is trusted for it.
 8. Rate. As in `policy.py`: below the floor of agreement it decays.
 
 Sources: Spearman, "General intelligence" (1904), for the one-factor model; Cao et al. 2021, arXiv 2012.13995, for the
@@ -73,7 +74,7 @@ def consensus(
     """
     if has_reference:
         kept = [i for i in live if cosines[0][i] > 0]
-        if not kept:
+        if len(kept) <= byzantine:  # an owner could remove all others for a seat of its own
             return [], [0] * len(norms), [0] * len(norms)
         loadings = _judged(cosines, kept)
         shared = _errors(cosines, kept, loadings)[1]

@@ -14,7 +14,8 @@ rates are fixed point with ONE = 2^32; divisions round towards zero; ties go to 
    of its sum, so that praise among accomplices is worthless.
 4. Rate. The agreement is the mean cosine of pairs, weighted; where it is below the floor the rate decays.
 
-The rule *consensus* replaces steps 1 to 3 by those of `consensus.py`.
+The rule *consensus* replaces steps 1 to 3 by those of `consensus.py`, *shown* caps its contributions by what each seat
+has shown (`shown.py`). A policy is a pure function; what it remembers from round to round it is told, and answers.
 
 Valid for any Gram matrix of at most 32 rows with |entry| < 2^80, which 16-bit updates of fewer than 2^50 entries never
 reach. Cost: O(n^2 log n) integer operations.
@@ -31,13 +32,17 @@ from eth_abi import encode as abi_encode
 
 from offchain.errors import FatalError
 from offchain.scoring.consensus import consensus
+from offchain.scoring.shown import NOTHING, WORDS, capped
 
 __all__ = [
     "ALL_RULES",
     "CONSENSUS",
+    "MAX_PUBLIC",
     "MAX_ROWS",
     "ONE",
     "RULES",
+    "SHOWN",
+    "WITH_PUBLIC_ROWS",
     "NotAGramMatrixError",
     "Outcome",
     "PolicyError",
@@ -50,16 +55,19 @@ __all__ = [
 ]
 
 ONE = 1 << 32
-MAX_ROWS = 32
+MAX_ROWS = 32  # of a round: its seats
+MAX_PUBLIC = 6  # further rows: the initial model, the last four aggregates, the sum of all older ones
 MAX_ENTRY = 1 << 80  # exclusive, of |G|
 MAX_RATE = (1 << 64) - 1
 MAX_BYZANTINE = (MAX_ROWS - 3) // 2
-PARAMS_SIZE = 5 * 32
-# by number on chain, from 1: the first three are the RoundPolicy contract's, the last is the ConsensusPolicy contract's
-TRIMMED_COSINE, MULTI_KRUM, NONE, CONSENSUS = ALL_RULES = ("trimmed-cosine", "multi-krum", "none", "consensus")
-RULES = ALL_RULES[:3]
-MAX_PUBLIC_PRODUCT = 1 << 96  # exclusive, of |<u_i, S>| with a public row S
-MAX_PUBLIC_SQUARE = 1 << 133  # and of products of public rows
+MAX_CAP = 1 << 40
+WORD = 32
+# by number on chain, from 1: the first three are the RoundPolicy contract's, the others the ConsensusPolicy contract's
+ALL_RULES = ("trimmed-cosine", "multi-krum", "none", "consensus", "shown")
+TRIMMED_COSINE, MULTI_KRUM, NONE, CONSENSUS, SHOWN = ALL_RULES
+RULES, WITH_PUBLIC_ROWS = ALL_RULES[:3], ALL_RULES[3:]
+MAX_PUBLIC_PRODUCT = 1 << 104  # exclusive, of |<u_i, S>| with a public row S
+MAX_PUBLIC_SQUARE = 1 << 149  # and of products of public rows
 LEAST_NEW = ONE * ONE >> 16  # part of a public row's square that those before it leave: below it it's none of its own
 
 
@@ -77,7 +85,7 @@ class NotAGramMatrixError(PolicyError):
 
 @dataclass(frozen=True)
 class PolicyTerms:
-    """What a project's owner fixes; `agreement_floor`, `decay` and `least_rate` are fixed point.
+    """What a project's owner fixes; `agreement_floor`, `decay`, `least_rate` and `cap` are fixed point.
 
     Raises TermsError on construction if anything is out of range.
     """
@@ -87,6 +95,7 @@ class PolicyTerms:
     agreement_floor: int = 0  # the rate never decays: docs/results.md says why
     decay: int = ONE // 2
     least_rate: int = 1
+    cap: int = ONE  # of the rule shown: no row is paid more than this, times what its seat has shown
 
     def __post_init__(self) -> None:
         if self.rule not in ALL_RULES:
@@ -96,6 +105,7 @@ class PolicyTerms:
             "agreement_floor": (0, ONE),
             "decay": (0, ONE),
             "least_rate": (1, MAX_RATE),
+            "cap": (1, MAX_CAP) if self.rule == SHOWN else (ONE, ONE),
         }
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
@@ -109,7 +119,7 @@ class PolicyTerms:
     @property
     def contract(self) -> str:
         """The name of the contract that knows the rule."""
-        return "ConsensusPolicy" if self.rule == CONSENSUS else "RoundPolicy"
+        return "ConsensusPolicy" if self.rule in WITH_PUBLIC_ROWS else "RoundPolicy"
 
     @property
     def rule_number(self) -> int:
@@ -117,19 +127,22 @@ class PolicyTerms:
         return ALL_RULES.index(self.rule) + 1
 
     def encode(self) -> bytes:
-        """The 160 bytes that stand in a project's terms on chain."""
-        return abi_encode(
-            ["uint256"] * 5, [self.rule_number, self.byzantine, self.agreement_floor, self.decay, self.least_rate]
-        )
+        """The bytes that stand in a project's terms on chain: 160, or 192 with a cap."""
+        words = [self.rule_number, self.byzantine, self.agreement_floor, self.decay, self.least_rate]
+        words += [self.cap] if self.rule == SHOWN else []
+        return abi_encode(["uint256"] * len(words), words)
 
     @classmethod
     def decode(cls, params: bytes) -> PolicyTerms:
         """The inverse of `encode`. Raises TermsError for what the contract's `validate` refuses whatever the rows."""
-        if len(params) != PARAMS_SIZE:
-            raise TermsError(f"policy terms take {PARAMS_SIZE} bytes, not {len(params)}")
-        number, *others = abi_decode(["uint256"] * 5, params)
+        words = len(params) // WORD
+        if len(params) % WORD or words not in (5, 6):
+            raise TermsError(f"policy terms take {5 * WORD} or {6 * WORD} bytes, not {len(params)}")
+        number, *others = abi_decode(["uint256"] * words, params)
         if not 1 <= number <= len(ALL_RULES):
             raise TermsError(f"no rule has number {number}")
+        if (words == 6) != (ALL_RULES[number - 1] == SHOWN):
+            raise TermsError(f"the rule {ALL_RULES[number - 1]} takes {5 if words == 6 else 6} words")
         return cls(ALL_RULES[number - 1], *others)
 
 
@@ -143,40 +156,54 @@ class Outcome:
     contributions: list[int]  # below 2^150; 0 for rows that are not kept
     agreement: int  # fixed point, mean cosine of the kept rows, at least 0
     next_rate: int  # fixed point
+    memory: tuple[int, ...] = NOTHING  # what the policy remembers from now on
 
 
-def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, has_reference: bool = False) -> Outcome:
+def evaluate(
+    rows: int,
+    gram: Sequence[int],
+    terms: PolicyTerms,
+    rate: int,
+    *,
+    seats: int | None = None,
+    has_reference: bool = False,
+    memory: Sequence[int] = NOTHING,
+) -> Outcome:
     """The outcome of a round.
 
-    `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for the consensus rule it may
-    have more rows, the public ones, which come last, and the first may be a reference. `rate` is the round's learning
-    rate, fixed point. Raises PolicyError for wrong sizes or rates, or a reference that the rule doesn't know,
-    NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
+    `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for consensus and shown it
+    may have up to six more rows, the public ones, which come last, and the first may be a reference. `rate` is the
+    round's learning rate, fixed point. `seats` is the mask over seats whose rows they are, the first ones if None.
+    `memory` is what the last evaluation of the project answered. Raises PolicyError for wrong sizes or rates, or a
+    reference that the rule doesn't know, NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
     """
     if not 1 <= rows <= MAX_ROWS:
         raise PolicyError(f"rows must be in 1 .. {MAX_ROWS}")
     all_rows = (isqrt(8 * len(gram) + 1) - 1) // 2
-    most = MAX_ROWS if terms.rule == CONSENSUS else rows
+    most = rows + MAX_PUBLIC if terms.rule in WITH_PUBLIC_ROWS else rows
     if not rows <= all_rows <= most or len(gram) != all_rows * (all_rows + 1) // 2:
         raise PolicyError(f"{rows} rows have {rows * (rows + 1) // 2} products, not {len(gram)}")
     if not 1 <= rate <= MAX_RATE:
         raise PolicyError(f"the rate must be in 1 .. {MAX_RATE}")
-    if has_reference and terms.rule != CONSENSUS:
+    if has_reference and terms.rule not in WITH_PUBLIC_ROWS:
         raise PolicyError(f"{terms.rule} knows no reference")
+    whose = range(rows) if seats is None else [seat for seat in range(MAX_ROWS) if seats >> seat & 1]
+    if len(whose) != rows or len(memory) != WORDS:
+        raise PolicyError(f"{rows} rows have as many seats, and a policy remembers {WORDS} words")
     products = _square(gram, all_rows)
     _check_products(products, rows)
 
     judged = range(1 if has_reference else 0, rows)
     live = [i for i in judged if products[i][i] != 0]
     byzantine = max(0, terms.byzantine - (len(judged) - len(live)))
-    nothing = Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate)
+    nothing = Outcome(True, [False] * rows, [0] * rows, [0] * rows, 0, rate, tuple(memory))
     if len(judged) < terms.least_rows or len(live) < 2 * byzantine + 3:
         return nothing
 
     # scaled by 2^32, so that short updates get true cosines too
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
     cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
-    if terms.rule == CONSENSUS:
+    if terms.rule in WITH_PUBLIC_ROWS:
         coordinates = _coordinates(products, norms) if all_rows > rows else None
         kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
         if not kept:  # nobody goes where the reference does
@@ -189,16 +216,20 @@ def evaluate(rows: int, gram: Sequence[int], terms: PolicyTerms, rate: int, *, h
             partners = _partners(cosines[i], i, kept, byzantine)
             contributions[i] = max(0, weights[i] * sum(weights[j] * products[i][j] for j in partners))
 
+    remembered = tuple(memory)
+    if terms.rule == SHOWN:
+        contributions, remembered = capped(contributions, whose, terms.cap, memory)
+
     agreement = _agreement(products, weights, kept)
     next_rate = rate
     if agreement < terms.agreement_floor:
         next_rate = max(min(rate, terms.least_rate), rate * terms.decay // ONE)
-    return Outcome(False, [i in kept for i in range(rows)], weights, contributions, agreement, next_rate)
+    return Outcome(False, [i in kept for i in range(rows)], weights, contributions, agreement, next_rate, remembered)
 
 
-def fallback(rows: int, rate: int) -> Outcome:
-    """What the escrow puts in place of the answer of a policy that fails: every row alike, the rate as it was."""
-    return Outcome(False, [True] * rows, [ONE] * rows, [1] * rows, 0, rate)
+def fallback(rows: int, rate: int, memory: Sequence[int] = NOTHING) -> Outcome:
+    """What the verifier puts in place of the answer of a policy that fails: every row alike, the rest as it was."""
+    return Outcome(False, [True] * rows, [ONE] * rows, [1] * rows, 0, rate, tuple(memory))
 
 
 def shares(payable: int, contributions: Sequence[int]) -> list[int]:
@@ -214,7 +245,7 @@ def gas_for(rule: str, rows: int) -> int:
     """The least gas that terms may give to the contract's `evaluate` for so many rows of the matrix, public ones
     included: half as much again as it needs at the most.
     """
-    if rule == CONSENSUS:
+    if rule in WITH_PUBLIC_ROWS:
         return 120_000 + 24_000 * rows + 5_750 * rows * rows
     return 90_000 + (3_750 if rule == MULTI_KRUM else 2_200) * rows * rows
 

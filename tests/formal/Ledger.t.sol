@@ -40,7 +40,7 @@ contract LedgerTest is Formal {
     }
 
     function check_store_keeps_what_it_is_given_and_touches_no_other(Account memory a, uint256 other) public {
-        vm.assume(a.due < 2 ** 112 && a.parts < 2 ** 8 && a.seat >= 1 && a.seat <= SEATS);
+        vm.assume(a.due < 2 ** 112 && a.parts < 2 ** 16 && a.seat >= 1 && a.seat <= SEATS);
         vm.assume(other < SEATS && other + 1 != a.seat);
         bytes32 beside = _seat(other);
         _must(address(ledger), abi.encodeCall(ILedger.store, (a)));

@@ -70,9 +70,10 @@ contract TermLimitsTest is Formal {
     function check_people(Terms memory t, uint256 size) public {
         _passing(t, size, 2);
         assert(t.seats <= 32 && t.min_rows >= 2 && t.min_rows <= t.seats);
-        assert(t.rounds >= 1 && t.rounds <= 64);
-        uint256 rows = t.public_rows ? t.seats + t.rounds - (t.first_row == 0 ? 1 : 0) : t.seats;
-        assert(rows <= 32);
+        assert(t.rounds >= 1 && t.rounds <= 256);
+        uint256 aggregates = t.rounds - 1 < 5 ? t.rounds - 1 : 5;
+        uint256 rows = t.seats + (t.public_rows ? aggregates + (t.first_row == 0 ? 0 : 1) : 0);
+        assert(rows <= 38);
         assert(t.aggregators[0] != address(0) && t.aggregators[1] != address(0));
         assert(t.aggregators[0] != t.aggregators[1]);
     }
@@ -104,11 +105,11 @@ contract TermLimitsTest is Formal {
 
     function check_numbers(Terms memory t, uint256 size) public {
         _passing(t, size, 1);
-        assert(t.dimension < 2 ** 32 && t.dimension + 16 <= size && t.dimension >= t.seats + 16);
+        assert(t.dimension < 2 ** 32 && t.dimension + 16 <= size && t.dimension >= t.seats + (t.public_rows && t.first_row != 0 ? 17 : 16));
         assert(t.bits >= 2 && t.bits <= 16 && 2 ** t.bits + 8 <= size);
         assert(t.quantum >= 1 && t.quantum <= 2 ** 96 && t.rate >= 1 && t.rate < 2 ** 64);
         assert(t.model != 0 && t.task != 0);
-        assert(t.policy_gas >= 100_000 && t.policy_gas <= 8_000_000);
+        assert(t.policy_gas >= 100_000 && t.policy_gas <= 10_000_000);
     }
 
     function check_policy_is_heard(Terms memory t, uint256 size) public {
@@ -126,6 +127,6 @@ contract TermLimitsTest is Formal {
         assert(r.max_excluded == t.max_excluded && r.public_rows == t.public_rows && r.isReference == t.isReference);
         assert(r.collect_window == t.collect_window && r.deliver_window == t.deliver_window);
         assert(r.score_window == t.score_window && r.handover_window == t.handover_window);
-        assert(r.policy_gas == t.policy_gas);
+        assert(r.first_row == (t.first_row != 0) && r.policy_gas == t.policy_gas);
     }
 }

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-CONTRACTS = ("LanesMock", "LedgerMock", "LegacyMock", "MachineMock", "RulesMock", "TermLimits")
+CONTRACTS = ("CarryMock", "LanesMock", "LedgerMock", "MachineMock", "RulesMock", "TermLimits")
 _HEAD = "// SPDX-License-Identifier: MIT\npragma solidity 0.8.37;\n\nlibrary Bytecode {\n"
 
 

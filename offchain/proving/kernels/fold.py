@@ -6,7 +6,7 @@ signed_digits    rows of 16 bits that stand for one of 64 in all these products
 dot_products     <m, u_i>, by the same product with the sixteen 16-bit digits of m's scalars
 square_norm      <m, m>, by the product of these digits with themselves
 fold             m + sum_i alpha_i u_i for alpha_i of 128 bits: their limbs of 43 bits times 16-bit entries add up in
-                 int64 over 32 rows, and each position is reduced modulo P once
+                 int64 over 32 rows, after which each position is reduced modulo P
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from offchain.proving.kernels.build import kernel
 from offchain.proving.kernels.field import P, Words, load_fr, store
 from offchain.proving.kernels.parallel import run, split
 
-__all__ = ["MAX_ROWS", "dot_products", "exact_products", "fold", "join_digits", "signed_digits", "square_norm"]
+__all__ = ["dot_products", "exact_products", "fold", "join_digits", "signed_digits", "square_norm"]
 
-MAX_ROWS = 32  # 32 rows * 2^43 * 2^15 = 2^63: what an accumulator holds
+_TOGETHER = 32  # rows: 32 * 2^43 * 2^15 = 2^63 is what an accumulator holds
 
 Rows = npt.NDArray[np.int16]
 _Digits = npt.NDArray[np.int16] | npt.NDArray[np.uint16]
@@ -128,14 +128,21 @@ def _fold(base: Words, rows: Rows, limbs: npt.NDArray[np.int64], out: Words, sta
 def fold(base: Words, rows: Rows, challenges: Sequence[int], out: Words | None = None) -> Words:
     """uint64[d, 4]: base + sum_i challenges[i] rows[i], in `out` if given, which may be the base.
 
-    base: uint64[d, 4]. rows: int16[n, d], n up to 32. challenges: below 2^128.
+    base: uint64[d, 4]. rows: int16[n, d]. challenges: below 2^128.
     """
     if rows.shape != (len(challenges), len(base)):
         raise ValueError(f"rows of shape {rows.shape} for {len(challenges)} challenges and {len(base)} entries")
-    if len(rows) > MAX_ROWS or any(not 0 <= challenge < 1 << 128 for challenge in challenges):
-        raise ValueError("fold takes at most 32 rows and challenges of 128 bits")
+    if any(not 0 <= challenge < 1 << 128 for challenge in challenges):
+        raise ValueError("fold takes challenges of 128 bits")
     rows = np.ascontiguousarray(rows)
     limbs = np.array([[c >> (_LIMB * k) & ((1 << _LIMB) - 1) for k in range(3)] for c in challenges], np.int64)
     out = np.empty_like(base) if out is None else out
-    run(lambda start, end: _fold(base, rows, limbs, out, start, end), split(len(base), 4096))
+
+    def part(start: int, end: int) -> None:
+        _fold(base, rows[:_TOGETHER], limbs[:_TOGETHER], out, start, end)
+        for first in range(_TOGETHER, len(rows), _TOGETHER):
+            more = slice(first, first + _TOGETHER)
+            _fold(out, rows[more], limbs[more], out, start, end)
+
+    run(part, split(len(base), 4096))
     return out

@@ -7,7 +7,15 @@ import random
 import numpy as np
 import pytest
 
-from offchain.proving.commitment import TAIL, Combination, commit, commit_combination, commit_integers, random_tail
+from offchain.proving.commitment import (
+    TAIL,
+    Combination,
+    combine,
+    commit,
+    commit_combination,
+    commit_integers,
+    random_tail,
+)
 from offchain.proving.errors import InputError, SrsError
 from offchain.proving.srs import Srs
 from tests.gram_cases import case_named
@@ -85,7 +93,7 @@ def test_commit_combination__of_updates__is_that_of_their_commitments(srs: Srs) 
     assert commit_combination(srs, Combination(np.array(factors) @ updates.astype(np.int64), tail)) == expected
 
 
-@pytest.mark.parametrize("edge", [-(2**52), 2**52])
+@pytest.mark.parametrize("edge", [-(2**60), 2**60])
 def test_combination__at_its_bounds__is_one(edge: int) -> None:
     values = np.array([0, edge, 1], np.int64)
     assert Combination(values, (0,) * TAIL).values is values
@@ -94,9 +102,9 @@ def test_combination__at_its_bounds__is_one(edge: int) -> None:
 @pytest.mark.parametrize(
     ("values", "tail", "error"),
     [
-        (np.array([0, 2**52 + 1]), [0] * TAIL, "within 2\\^52"),
-        (np.array([0, -(2**52) - 1]), [0] * TAIL, "within 2\\^52"),
-        (np.array([0, -(2**63)]), [0] * TAIL, "within 2\\^52"),
+        (np.array([0, 2**60 + 1]), [0] * TAIL, "within 2\\^60"),
+        (np.array([0, -(2**60) - 1]), [0] * TAIL, "within 2\\^60"),
+        (np.array([0, -(2**63)]), [0] * TAIL, "within 2\\^60"),
         (np.zeros(20, np.int16), [0] * TAIL, "int64 entries in one dimension"),
         (np.zeros(20, np.float64), [0] * TAIL, "int64 entries in one dimension"),
         (np.zeros((2, 20), np.int64), [0] * TAIL, "int64 entries in one dimension"),
@@ -136,3 +144,21 @@ def test_commit__srs_too_short__raises(srs: Srs) -> None:
 def test_commit__wrong_type_or_shape__raises(srs: Srs, function, values: np.ndarray, tail: list[int]) -> None:
     with pytest.raises(InputError):
         function(srs, values, tail)
+
+
+def test_add__combinations__commits_to_the_sum_of_their_points() -> None:
+    """As the contract sums up the oldest aggregates."""
+    srs = Srs.insecure(40, 7)
+    one = Combination(np.array([1, -(2**59), 3]), (P - 1, *range(TAIL - 1)))
+    other = Combination(np.array([5, -(2**59), -4]), (2, *range(10, 9 + TAIL)))
+    total = one + other
+    assert total.values.tolist() == [6, -(2**60), -1]
+    assert total.tail[0] == 1
+    points = [commit_combination(srs, row) for row in (one, other)]
+    assert commit_combination(srs, total) == combine(points, [1, 1])
+
+
+def test_add__entry_outgrows_a_combination__raises() -> None:
+    row = Combination(np.array([2**59 + 1]), (0,) * TAIL)
+    with pytest.raises(InputError, match="within 2\\^60"):
+        _ = row + row

@@ -71,8 +71,8 @@ def combinations_of(d: int, count: int = 2) -> list[Combination]:
     """Aggregates, as large as they may be."""
     rows = []
     for k in range(count):
-        values = np.random.default_rng([d, k]).integers(-(2**52), 2**52, d, endpoint=True)
-        values[:2] = -(2**52), 2**52
+        values = np.random.default_rng([d, k]).integers(-(2**60), 2**60, d, endpoint=True)
+        values[:2] = -(2**60), 2**60
         rows.append(Combination(values, tuple(random_tail())))
     return rows
 
@@ -218,7 +218,7 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
             {"updates": updates_of(2, 4985)},
             "no proof for 2 updates of 4985 entries with an SRS of 5000 powers",
         ),
-        ({"updates": updates_of(33, 60)}, "no proof for 33 updates"),
+        ({"updates": updates_of(41, 60)}, "no proof for 41 updates"),
         ({"updates": updates_of(1, 20)[:0]}, "no proof for 0 updates"),
         ({"updates": updates_of(1, 20)[0]}, "of shape"),
         ({"updates": updates_of(2, 20).astype(np.int32)}, "not int32"),
@@ -229,8 +229,8 @@ def test_prove__in_several_threads__gives_the_same_proofs() -> None:
         ({"gram": [1, 2]}, "a Gram entry for each two"),
         ({"public": combinations_of(19)}, "a public row has 19 entries, updates have 20"),
         ({"updates": updates_of(3, 20), "public": combinations_of(20)}, "for 3 updates and 2 public rows of 20"),
-        ({"updates": updates_of(31, 60), "public": combinations_of(60)}, "for 31 updates and 2 public rows"),
-        ({"updates": updates_of(1, 60), "public": combinations_of(60, 32)}, "for 1 updates and 32 public rows"),
+        ({"updates": updates_of(39, 60), "public": combinations_of(60)}, "for 39 updates and 2 public rows"),
+        ({"updates": updates_of(1, 60), "public": combinations_of(60, 40)}, "for 1 updates and 40 public rows"),
         ({"updates": updates_of(2, 24), "public": combinations_of(24, 7)}, "for 2 updates and 7 public rows of 24"),
         ({"updates": updates_of(1, 20)[:0], "public": combinations_of(20)}, "for 0 updates and 2 public rows"),
         ({"public": combinations_of(20), "tails": [[1] * TAIL] * 3}, "for each update a tail"),
@@ -333,7 +333,7 @@ def test_prove__known_matrix_and_commitments_of_public_rows__arent_computed_agai
     verify(srs.tau_g2, srs.size, again, proof, 2)
 
 
-@pytest.mark.parametrize("edge", [-(2**52), 2**52, 2**52 - 1, -(2**15) * (1 + 2**16 + 2**32)])
+@pytest.mark.parametrize("edge", [-(2**60), 2**60, 2**60 - 1, -(2**15) * (1 + 2**16 + 2**32)])
 @pytest.mark.parametrize("entry", [-(2**15), 2**15 - 1])
 def test_gram_matrix__extremes_with_public_rows__is_exact(edge: int, entry: int) -> None:
     d = 4096
@@ -348,7 +348,7 @@ def test_gram_matrix__extremes_with_public_rows__is_exact(edge: int, entry: int)
 @pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("d", [0, 1, 20, 16_385])
 def test_gram_matrix__random_with_public_rows__equals_python(d: int, count: int) -> None:
-    values = np.random.default_rng(d).integers(-(2**52), 2**52, (count, d), endpoint=True)
+    values = np.random.default_rng(d).integers(-(2**60), 2**60, (count, d), endpoint=True)
     public, updates = [Combination(row, (0,) * TAIL) for row in values], updates_of(5, d)
     assert gram_matrix(updates, public) == products_of(updates, public)
 

@@ -39,7 +39,7 @@ def test_evaluate__vector__is_the_specifications(name: str) -> None:
             continue
         terms = PolicyTerms(case["rule"], case["byzantine"], case["agreement_floor"], case["decay"], case["least_rate"])
         outcome = evaluate(case["rows"], case["gram"], terms, case["rate"])
-        assert outcome == Outcome(*(case[field] for field in Outcome.__dataclass_fields__))
+        assert outcome == Outcome(*(case[field] for field in Outcome.__dataclass_fields__ if field in case))
 
 
 @pytest.mark.parametrize("case", VECTORS["rejected"], ids=lambda case: case["name"])

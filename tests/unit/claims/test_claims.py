@@ -31,7 +31,7 @@ class Claim:
 
     @property
     def words(self) -> tuple[Any, ...]:
-        weights = [*self.weights, *[0] * (32 - len(self.weights))]
+        weights = [*self.weights, *[0] * (40 - len(self.weights))]
         return weights, self.base, g1(self.point), g1(self.opening), self.digest
 
     @property
@@ -69,7 +69,7 @@ def hold_together(claims: Any) -> Callable[[Claim, Claim], bool]:
 
 @pytest.mark.parametrize(
     ("rows", "dimension", "sound"),
-    [(1, 17, True), (1, 16, False), (0, 17, False), (32, 48, True), (32, 47, False), (1, 84, True), (1, 85, False)],
+    [(1, 17, True), (1, 16, False), (0, 17, False), (40, 56, True), (40, 55, False), (1, 84, True), (1, 85, False)],
 )
 def test_is_sound__at_its_bounds(claims: Any, rows: int, dimension: int, sound: bool) -> None:
     """16 entries beyond the rows, and 16 powers of the SRS, here of 100, beyond the entries."""
@@ -124,7 +124,7 @@ def test_both__factor__is_drawn_from_digests_and_openings(claims: Any) -> None:
     factor = int.from_bytes(digest, "big") % P
     both = claims.both(TRUE.words, ALSO_TRUE.words, len(ROWS))
     weights = [(a + factor * b) % P for a, b in zip(TRUE.weights, ALSO_TRUE.weights, strict=True)]
-    assert [weight % P for weight in both.weights] == weights + [0] * 29
+    assert [weight % P for weight in both.weights] == weights + [0] * 37
     assert both.base % P == (TRUE.base + factor * ALSO_TRUE.base) % P
     assert tuple(both.point) == g1(TRUE.point + factor * ALSO_TRUE.point)
     assert tuple(both.opening) == g1(TRUE.opening + factor * ALSO_TRUE.opening)
@@ -171,7 +171,7 @@ def test_with_sum__factor__is_drawn_from_digest_weights_and_sum(claims: Any) -> 
     digest = keccak(encode(["bytes32", "uint256[32]", "uint256[2]"], [TRUE.digest, factors, g1(SUM)]))
     factor = int.from_bytes(digest, "big") % P
     both = claims.with_sum(TRUE.words, factors, g1(SUM), len(ROWS))
-    weights = [(a + factor * b) % P for a, b in zip(TRUE.words[0], factors, strict=True)]
+    weights = [(a + factor * b) % P for a, b in zip(TRUE.words[0], [*factors, *[0] * 8], strict=True)]
     assert [weight % P for weight in both.weights] == weights
     assert tuple(both.point) == g1(TRUE.point - factor * SUM)
     assert (both.base, tuple(both.opening), both.digest) == (TRUE.base, g1(TRUE.opening), digest)

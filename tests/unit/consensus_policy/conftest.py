@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from offchain.scoring.policy import Outcome, PolicyTerms
+from offchain.scoring.shown import NOTHING
 
-Evaluate = Callable[[int, list[int], PolicyTerms, int], Outcome]
-Gas = Callable[[int, list[int], PolicyTerms, int], int]
+NO_MORE = 0, False, [0] * 8  # seats, reference, memory
+Evaluate = Callable[..., Outcome]
+Gas = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
@@ -23,17 +25,32 @@ def meter(deploy: Callable[..., Any]) -> Any:
     return deploy("GasMeter")
 
 
-def encoded(terms: PolicyTerms, has_reference: bool | None) -> bytes:
-    """As the contract gets them; None: of a project that can't have a reference."""
-    return terms.encode() + (b"" if has_reference is None else int(has_reference).to_bytes(32, "big"))
+def arguments(
+    rows: int,
+    gram: list[int],
+    terms: PolicyTerms,
+    rate: int,
+    has_reference: bool = False,
+    seats: int | None = None,
+    memory: Sequence[int] = NOTHING,
+) -> tuple[Any, ...]:
+    """Of the contract's `evaluate`."""
+    return rows, gram, terms.encode(), rate, (1 << rows) - 1 if seats is None else seats, has_reference, list(memory)
+
+
+def remembering(shown: Sequence[int]) -> tuple[int, ...]:
+    """The memory of a project in which the seats, the first one first, have shown this; fixed point."""
+    shares = [*shown, *[0] * (32 - len(shown))]
+    lanes = [sum(share << 32 * lane for lane, share in enumerate(shares[at : at + 8])) for at in range(0, 32, 8)]
+    return *lanes, 1, 0, 0, 0
 
 
 @pytest.fixture(scope="session")
 def evaluate(consensus_policy: Any) -> Evaluate:
     """The contract's outcome; fails the test if anything is said of rows that there are not."""
 
-    def ask(rows: int, gram: list[int], terms: PolicyTerms, rate: int, has_reference: bool | None = None) -> Outcome:
-        answer = consensus_policy.evaluate(rows, gram, encoded(terms, has_reference), rate)
+    def ask(rows: int, gram: list[int], terms: PolicyTerms, rate: int, *more: Any, **named: Any) -> Outcome:
+        answer = consensus_policy.evaluate(*arguments(rows, gram, terms, rate, *more, **named))
         kept = [bool(answer.kept >> i & 1) for i in range(rows)]
         assert answer.kept >> rows == 0
         assert not any(answer.weights[rows:])
@@ -45,6 +62,7 @@ def evaluate(consensus_policy: Any) -> Evaluate:
             list(answer.contributions[:rows]),
             answer.agreement,
             answer.next_rate,
+            tuple(answer.memory),
         )
 
     return ask
@@ -52,8 +70,8 @@ def evaluate(consensus_policy: Any) -> Evaluate:
 
 @pytest.fixture(scope="session")
 def gas(consensus_policy: Any, meter: Any) -> Gas:
-    def measure(rows: int, gram: list[int], terms: PolicyTerms, rate: int, has_reference: bool | None = None) -> int:
-        data = consensus_policy.evaluate.encode_input(rows, gram, encoded(terms, has_reference), rate)
+    def measure(rows: int, gram: list[int], terms: PolicyTerms, rate: int, *more: Any, **named: Any) -> int:
+        data = consensus_policy.evaluate.encode_input(*arguments(rows, gram, terms, rate, *more, **named))
         return int(meter.measure(consensus_policy, data))
 
     return measure

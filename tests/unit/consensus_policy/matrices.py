@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from offchain.scoring.policy import MAX_PUBLIC
 from tests.policy_matrices import EXTREMES, FAMILIES, MOST, Vectors, coarse, noisy, of, stretched, triangle
 
 __all__ = ["OWN_EXTREMES", "OWN_FAMILIES", "PUBLIC", "one_factor", "scaled_last"]
@@ -78,8 +79,8 @@ def aggregates(rng: random.Random, count: int) -> Vectors:
 
 
 def some(rng: random.Random, rows: int) -> int:
-    """How many public rows: often one or two, any number that there is room for."""
-    return min(32 - rows, rng.choice([1, 2, rng.randrange(1, 32), 32 - rows]))
+    """How many public rows: often one or two, any number that there may be."""
+    return rng.choice([1, 2, rng.randrange(1, MAX_PUBLIC + 1), MAX_PUBLIC])
 
 
 def replayed(rng: random.Random, rows: int) -> list[int]:
@@ -126,7 +127,7 @@ def largest(rng: random.Random, rows: int) -> list[int]:
 
 
 def most_public(rng: random.Random, rows: int) -> list[int]:
-    return triangle([*one_factor(rng, rows), *aggregates(rng, 32 - rows)])
+    return triangle([*one_factor(rng, rows), *aggregates(rng, MAX_PUBLIC)])
 
 
 def with_public(family: Callable[[random.Random, int], list[int]]) -> Callable[[random.Random, int], list[int]]:

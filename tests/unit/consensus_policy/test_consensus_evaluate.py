@@ -13,7 +13,7 @@ from eth_abi import encode
 from offchain.scoring import policy
 from offchain.scoring.policy import CONSENSUS, ONE, NotAGramMatrixError, PolicyTerms
 from tests.policy_matrices import MOST, VECTORS, of, triangle
-from tests.unit.consensus_policy.conftest import Evaluate
+from tests.unit.consensus_policy.conftest import NO_MORE, Evaluate
 from tests.unit.consensus_policy.matrices import OWN_EXTREMES, OWN_FAMILIES, PUBLIC, scaled_last
 
 ORTHOGONAL = of(5, lambda i, j: int(i == j))
@@ -41,7 +41,7 @@ def test_evaluate__random_for_consensus__is_the_python_policys(
 @pytest.mark.parametrize("name", PUBLIC)
 def test_evaluate__public_rows__is_the_python_policys(evaluate: Evaluate, name: str) -> None:
     rng = random.Random(name)
-    for rows in [1, 2, *rng.sample(range(3, 31), 10), 16, 30, 30 if name == "stretched" else 31]:
+    for rows in [1, 2, *rng.sample(range(3, 31), 10), 16, 30, 31, 32]:
         gram = PUBLIC[name](rng, rows)
         terms = some_terms(rng, rows)
         assert evaluate(rows, gram, terms, ONE) == policy.evaluate(rows, gram, terms, ONE)
@@ -92,7 +92,7 @@ def test_evaluate__row_replays_the_public_row__earns_nothing(evaluate: Evaluate)
 @pytest.mark.parametrize("case", VECTORS["rejected"], ids=lambda case: case["name"])
 def test_evaluate__not_a_gram_matrix_for_consensus__reverts(consensus_policy: Any, case: dict[str, Any]) -> None:
     with ape.reverts("policy: not a Gram matrix"):
-        consensus_policy.evaluate(case["rows"], case["gram"], PolicyTerms(CONSENSUS, 0).encode(), ONE)
+        consensus_policy.evaluate(case["rows"], case["gram"], PolicyTerms(CONSENSUS, 0).encode(), ONE, *NO_MORE)
 
 
 def changed(gram: list[int], at: int, value: int) -> list[int]:
@@ -101,24 +101,24 @@ def changed(gram: list[int], at: int, value: int) -> list[int]:
 
 # of three rows and two public ones: products of row i with these stand at 3, 4, 7, 8, 10, 11, their own at 12, 13, 14
 PUBLIC_LARGEST = scaled_last(of(5, lambda i, j: MOST), 5, 2)
-SQUARES_LARGEST = [1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 2**133 - 1, 2**133 - 1, 2**133 - 1]
+SQUARES_LARGEST = [1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 2**149 - 1, 2**149 - 1, 2**149 - 1]
 PUBLIC_UNSOUND = {
     f"{name}, public row {k}": changed(PUBLIC_LARGEST, at[k], value)
     for k in range(2)
     for name, at, value in (
-        ("square of 2^133", (12, 14), 2**133),
+        ("square of 2^149", (12, 14), 2**149),
         ("square below 0", (12, 14), -1),
         ("square of 2^255 - 1", (12, 14), 2**255 - 1),
         ("square of -2^255", (12, 14), -(2**255)),
         ("square too small", (12, 14), PUBLIC_LARGEST[12] - 1),
-        ("product of 2^96", (10, 11), 2**96),
-        ("product of -2^96", (3, 4), -(2**96)),
+        ("product of 2^104", (10, 11), 2**104),
+        ("product of -2^104", (3, 4), -(2**104)),
         ("product of 2^255 - 1", (7, 8), 2**255 - 1),
         ("product of -2^255", (7, 8), -(2**255)),
     )
 } | {
-    "between public rows 2^133": changed(PUBLIC_LARGEST, 13, 2**133),
-    "between public rows -2^133": changed(PUBLIC_LARGEST, 13, -(2**133)),
+    "between public rows 2^149": changed(PUBLIC_LARGEST, 13, 2**149),
+    "between public rows -2^149": changed(PUBLIC_LARGEST, 13, -(2**149)),
     "between public rows -2^255": changed(PUBLIC_LARGEST, 13, -(2**255)),
     "product beyond the norms": [1, 0, 0, 2, 0, 1, 0, 0, 0, 1, 0, 0, 3, 0, 1],
     "product beyond the norms, of the other": [1, 0, 0, 0, 2, 1, 0, 0, 0, 1, 0, 0, 1, 0, 3],
@@ -138,18 +138,18 @@ def test_evaluate__public_rows_unsound__reverts(consensus_policy: Any, gram: lis
     with pytest.raises(NotAGramMatrixError):
         policy.evaluate(3, gram, terms, ONE)
     with ape.reverts("policy: not a Gram matrix"):
-        consensus_policy.evaluate(3, gram, terms.encode(), ONE)
+        consensus_policy.evaluate(3, gram, terms.encode(), ONE, *NO_MORE)
 
 
 def test_evaluate__void_and_not_a_gram_matrix_for_consensus__reverts(consensus_policy: Any) -> None:
     with ape.reverts("policy: not a Gram matrix"):
-        consensus_policy.evaluate(2, [1, 2, 1], TERMS.encode(), ONE)
+        consensus_policy.evaluate(2, [1, 2, 1], TERMS.encode(), ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("rows", [0, 33, 2**256 - 1])
 def test_evaluate__rows_out_of_range_for_consensus__reverts(consensus_policy: Any, rows: int) -> None:
     with ape.reverts("policy: rows out of range"):
-        consensus_policy.evaluate(rows, [], TERMS.encode(), ONE)
+        consensus_policy.evaluate(rows, [], TERMS.encode(), ONE, *NO_MORE)
 
 
 WRONG_LENGTHS = {
@@ -160,6 +160,7 @@ WRONG_LENGTHS = {
     "a public row and one more": (5, [0] * 22),
     "two public rows short of one": (5, [0] * 27),
     "fewer rows": (6, ORTHOGONAL),
+    "seven public rows": (5, [0] * 78),
     "32 rows without all": (32, [0] * 527),
 }
 
@@ -167,13 +168,13 @@ WRONG_LENGTHS = {
 @pytest.mark.parametrize(("rows", "gram"), WRONG_LENGTHS.values(), ids=WRONG_LENGTHS)
 def test_evaluate__wrong_lengths_for_consensus__reverts(consensus_policy: Any, rows: int, gram: list[int]) -> None:
     with ape.reverts("policy: wrong lengths"):
-        consensus_policy.evaluate(rows, gram, TERMS.encode(), ONE)
+        consensus_policy.evaluate(rows, gram, TERMS.encode(), ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("rate", [0, 2**64, 2**256 - 1])
 def test_evaluate__rate_out_of_range_for_consensus__reverts(consensus_policy: Any, rate: int) -> None:
     with ape.reverts("policy: rate out of range"):
-        consensus_policy.evaluate(5, ORTHOGONAL, TERMS.encode(), rate)
+        consensus_policy.evaluate(5, ORTHOGONAL, TERMS.encode(), rate, *NO_MORE)
 
 
 MALFORMED = {
@@ -183,6 +184,13 @@ MALFORMED = {
     "rule 0": encode(["uint256"] * 5, [0, 1, 0, 0, 1]),
     "rule 3": encode(["uint256"] * 5, [3, 1, 0, 0, 1]),
     "rule 5": encode(["uint256"] * 5, [5, 1, 0, 0, 1]),
+    "rule 6": encode(["uint256"] * 5, [6, 1, 0, 0, 1]),
+    "consensus with a cap": encode(["uint256"] * 6, [4, 1, 0, 0, 1, ONE]),
+    "consensus with a cap of 0": encode(["uint256"] * 6, [4, 1, 0, 0, 1, 0]),
+    "no cap": encode(["uint256"] * 6, [5, 1, 0, 0, 1, 0]),
+    "cap above 2^40": encode(["uint256"] * 6, [5, 1, 0, 0, 1, 2**40 + 1]),
+    "shown with f = 15": encode(["uint256"] * 6, [5, 15, 0, 0, 1, ONE]),
+    "shown and a word more": encode(["uint256"] * 7, [5, 1, 0, 0, 1, ONE, 0]),
     "f = 15": encode(["uint256"] * 5, [4, 15, 0, 0, 1]),
     "f = 2^256 - 1": encode(["uint256"] * 5, [4, 2**256 - 1, 0, 0, 1]),
     "floor above 1": encode(["uint256"] * 5, [4, 1, ONE + 1, 0, 1]),
@@ -195,7 +203,7 @@ MALFORMED = {
 @pytest.mark.parametrize("params", MALFORMED.values(), ids=MALFORMED)
 def test_views__malformed_terms__reverts_or_false(consensus_policy: Any, params: bytes) -> None:
     with ape.reverts("policy: malformed terms"):
-        consensus_policy.evaluate(5, ORTHOGONAL, params, ONE)
+        consensus_policy.evaluate(5, ORTHOGONAL, params, ONE, *NO_MORE)
     with ape.reverts("policy: malformed terms"):
         consensus_policy.least_rows(params)
     assert not consensus_policy.validate(params, 5, 10, 10**9)

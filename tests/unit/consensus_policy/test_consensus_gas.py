@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from math import isqrt
 from typing import Any
 
@@ -10,9 +11,10 @@ import ape
 import pytest
 
 from offchain.scoring import policy
-from offchain.scoring.policy import CONSENSUS, ONE, PolicyTerms
+from offchain.scoring.policy import CONSENSUS, ONE, SHOWN, PolicyTerms
+from offchain.scoring.shown import NOTHING
 from tests.policy_matrices import of
-from tests.unit.consensus_policy.conftest import Gas
+from tests.unit.consensus_policy.conftest import Gas, remembering
 from tests.unit.consensus_policy.matrices import OWN_EXTREMES, PUBLIC, scaled_last
 
 SIZES = [3, 5, 7, 10, 12, 13, 18, 19, 24, 25, 30]  # a word holds six rows and a sort twelve: both sides of the steps
@@ -39,7 +41,7 @@ def test_evaluate__any_matrix_for_consensus__gas_within_bounds(consensus_policy:
     for terms in levels(rows):
         costs = [gas(rows, OWN_EXTREMES[name](rows), terms, 2**64 - 1) for name in FULL]
         assert MARGIN * max(costs) <= consensus_policy.gas_for(4, rows)
-        assert max(costs) - min(costs) < 0.06 * max(costs)  # medians of fewer rows, where some were removed
+        assert max(costs) - min(costs) < 0.065 * max(costs)  # medians of fewer rows, where some were removed
         for name in WITH_ZEROS:
             cost = gas(rows, OWN_EXTREMES[name](rows), terms, 2**64 - 1)
             assert MARGIN * cost <= consensus_policy.gas_for(4, rows)
@@ -55,16 +57,20 @@ def test_evaluate__public_rows__gas_within_bounds(consensus_policy: Any, gas: Ga
 
 
 @pytest.mark.parametrize(
-    ("rows", "public"), [(3, 1), (5, 1), (13, 1), (17, 1), (27, 1), (29, 1), (31, 1), (30, 2), (16, 16), (3, 29)]
+    ("rows", "public"), [(3, 1), (5, 1), (13, 1), (17, 1), (27, 1), (31, 1), (32, 1), (32, 2), (32, 6), (16, 6), (3, 6)]
 )
 def test_evaluate__worst_shapes__gas_within_bounds(consensus_policy: Any, gas: Gas, rows: int, public: int) -> None:
     """One public row and as many hostile rows as there may be: of all shapes of a size the one that takes most."""
     limit, hostile = consensus_policy.gas_for(4, rows + public), (rows - 3) // 2
     for name in ("last a row of zeros", "noisy", "orthogonal, smallest", "clusters", "identical, largest"):
         gram = scaled_last(OWN_EXTREMES[name](rows + public), rows + public, public)
-        for has_reference in [None, True] if 2 * hostile + 3 < rows else [None]:
+        for has_reference in [False, True] if 2 * hostile + 3 < rows else [False]:
             terms = PolicyTerms(CONSENSUS, hostile, agreement_floor=ONE)
             assert MARGIN * gas(rows, gram, terms, 2**64 - 1, has_reference) <= limit
+            capped = replace(terms, rule=SHOWN)
+            for memory in (NOTHING, remembering([ONE - 1] * 32)):
+                used = gas(rows, gram, capped, 2**64 - 1, has_reference, 2**32 - 2 ** (32 - rows), memory)
+                assert MARGIN * used <= limit
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4])
@@ -74,17 +80,18 @@ def test_evaluate__void__gas_within_bounds(consensus_policy: Any, gas: Gas, rows
 
 
 def test_gas_for__consensus__is_the_python_policys(consensus_policy: Any) -> None:
-    for rows in range(1, 33):
-        assert consensus_policy.gas_for(4, rows) == policy.gas_for(CONSENSUS, rows)
+    for rows in range(1, 39):
+        for number, rule in ((4, CONSENSUS), (5, SHOWN)):
+            assert consensus_policy.gas_for(number, rows) == policy.gas_for(rule, rows)
 
 
-@pytest.mark.parametrize("rule", [0, 1, 3, 5])
+@pytest.mark.parametrize("rule", [0, 1, 3, 6])
 def test_gas_for__another_rule__reverts(consensus_policy: Any, rule: int) -> None:
     with ape.reverts("policy: malformed terms"):
         consensus_policy.gas_for(rule, 7)
 
 
-@pytest.mark.parametrize("rows", [0, 33])
+@pytest.mark.parametrize("rows", [0, 39])
 def test_gas_for__rows_out_of_range_for_consensus__reverts(consensus_policy: Any, rows: int) -> None:
     with ape.reverts("policy: rows out of range"):
         consensus_policy.gas_for(4, rows)

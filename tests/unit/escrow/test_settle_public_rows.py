@@ -283,7 +283,8 @@ def test_settle__many_rounds__older_aggregates_are_one_row(
     logs = [2**round_ for round_ in range(8)]
     for round_, log in enumerate(logs):
         older = logs[: max(0, round_ - 4)]
-        rows = [*first, *([point(ONE * sum(older))] if older else []), *(point(ONE * x) for x in logs[len(older) : round_])]
+        summed = [sum(older)] if older else []
+        rows = [*first, *(point(ONE * log) for log in [*summed, *logs[len(older) : round_]])]
         assert project.escrow.public_rows() == known(rows)
         project.commitments[0] = point(log)
         project.to_scoring()

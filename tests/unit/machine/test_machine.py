@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 BITS = {
-    "state": 8,
-    "round": 8,
+    "state": 4,
+    "round": 12,
     "current": 4,
     "in_scoring": 4,
     "accepted": 8,

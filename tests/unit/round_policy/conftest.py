@@ -9,6 +9,7 @@ import pytest
 
 from offchain.scoring.policy import Outcome, PolicyTerms
 
+NO_MORE = 0, False, [0] * 8  # seats, reference and memory mean nothing to it
 Evaluate = Callable[[int, list[int], PolicyTerms, int], Outcome]
 
 
@@ -27,7 +28,7 @@ def evaluate(round_policy: Any) -> Evaluate:
     """The contract's outcome; fails the test if anything is said of rows that there are not."""
 
     def ask(rows: int, gram: list[int], terms: PolicyTerms, rate: int) -> Outcome:
-        answer = round_policy.evaluate(rows, gram, terms.encode(), rate)
+        answer = round_policy.evaluate(rows, gram, terms.encode(), rate, *NO_MORE)
         kept = [bool(answer.kept >> i & 1) for i in range(rows)]
         assert answer.kept >> rows == 0
         assert not any(answer.weights[rows:])
@@ -39,6 +40,7 @@ def evaluate(round_policy: Any) -> Evaluate:
             list(answer.contributions[:rows]),
             answer.agreement,
             answer.next_rate,
+            tuple(answer.memory),
         )
 
     return ask
@@ -47,7 +49,7 @@ def evaluate(round_policy: Any) -> Evaluate:
 @pytest.fixture(scope="session")
 def gas(round_policy: Any, meter: Any) -> Callable[[int, list[int], PolicyTerms, int], int]:
     def measure(rows: int, gram: list[int], terms: PolicyTerms, rate: int) -> int:
-        data = round_policy.evaluate.encode_input(rows, gram, terms.encode(), rate)
+        data = round_policy.evaluate.encode_input(rows, gram, terms.encode(), rate, *NO_MORE)
         return int(meter.measure(round_policy, data))
 
     return measure

@@ -13,7 +13,7 @@ from eth_abi import encode
 from offchain.scoring import policy
 from offchain.scoring.policy import ONE, RULES, Outcome, PolicyTerms
 from tests.policy_matrices import EXTREMES, FAMILIES, MOST, VECTORS, of
-from tests.unit.round_policy.conftest import Evaluate
+from tests.unit.round_policy.conftest import NO_MORE, Evaluate
 
 NAMES = sorted({case["name"] for case in VECTORS["outcomes"]})
 ORTHOGONAL = of(5, lambda i, j: int(i == j))
@@ -27,7 +27,7 @@ def test_evaluate__vector__is_the_specifications(evaluate: Evaluate, name: str) 
             continue
         terms = PolicyTerms(case["rule"], case["byzantine"], case["agreement_floor"], case["decay"], case["least_rate"])
         outcome = evaluate(case["rows"], case["gram"], terms, case["rate"])
-        assert outcome == Outcome(*(case[field] for field in Outcome.__dataclass_fields__))
+        assert outcome == Outcome(*(case[field] for field in Outcome.__dataclass_fields__ if field in case))
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -65,30 +65,30 @@ def test_evaluate__largest_numbers__contributions_within_bounds(evaluate: Evalua
 def test_evaluate__not_a_gram_matrix__reverts(round_policy: Any, case: dict[str, Any]) -> None:
     rule = RULES[len(case["name"]) % 3]
     with ape.reverts("policy: not a Gram matrix"):
-        round_policy.evaluate(case["rows"], case["gram"], PolicyTerms(rule, 0).encode(), ONE)
+        round_policy.evaluate(case["rows"], case["gram"], PolicyTerms(rule, 0).encode(), ONE, *NO_MORE)
 
 
 def test_evaluate__void_and_not_a_gram_matrix__reverts(round_policy: Any) -> None:
     with ape.reverts("policy: not a Gram matrix"):
-        round_policy.evaluate(2, [1, 2, 1], TERMS.encode(), ONE)
+        round_policy.evaluate(2, [1, 2, 1], TERMS.encode(), ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("rows", [0, 33, 2**256 - 1])
 def test_evaluate__rows_out_of_range__reverts(round_policy: Any, rows: int) -> None:
     with ape.reverts("policy: rows out of range"):
-        round_policy.evaluate(rows, [], TERMS.encode(), ONE)
+        round_policy.evaluate(rows, [], TERMS.encode(), ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("gram", [[], ORTHOGONAL[:-1], [*ORTHOGONAL, 0]], ids=["empty", "one less", "one more"])
 def test_evaluate__wrong_lengths__reverts(round_policy: Any, gram: list[int]) -> None:
     with ape.reverts("policy: wrong lengths"):
-        round_policy.evaluate(5, gram, TERMS.encode(), ONE)
+        round_policy.evaluate(5, gram, TERMS.encode(), ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("rate", [0, 2**64, 2**256 - 1])
 def test_evaluate__rate_out_of_range__reverts(round_policy: Any, rate: int) -> None:
     with ape.reverts("policy: rate out of range"):
-        round_policy.evaluate(5, ORTHOGONAL, TERMS.encode(), rate)
+        round_policy.evaluate(5, ORTHOGONAL, TERMS.encode(), rate, *NO_MORE)
 
 
 MALFORMED = {
@@ -109,7 +109,7 @@ MALFORMED = {
 @pytest.mark.parametrize("params", MALFORMED.values(), ids=MALFORMED)
 def test_evaluate__malformed_terms__reverts(round_policy: Any, params: bytes) -> None:
     with ape.reverts("policy: malformed terms"):
-        round_policy.evaluate(5, ORTHOGONAL, params, ONE)
+        round_policy.evaluate(5, ORTHOGONAL, params, ONE, *NO_MORE)
 
 
 @pytest.mark.parametrize("params", MALFORMED.values(), ids=MALFORMED)

@@ -13,7 +13,7 @@ from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
 from web3.exceptions import ContractLogicError
 
 from offchain.proving.encoding import PROOF_TYPE
-from tests.escrow_driver import ONE, outcome_bytes
+from tests.escrow_driver import ONE, outcome_bytes, question
 from tests.round_calls import NAMES
 from tests.round_cases import RoundCase, case_named
 from tests.unit.bn254.points import P, Q
@@ -21,6 +21,8 @@ from tests.unit.bn254.points import P, Q
 REVERT, BURN, GAUGE = 2, 3, 4  # modes of the mock
 RATE = 12_345
 PARAMS = b"params"
+SEATS, MEMORY = 0b1011, tuple(range(11, 19))  # passed on as they are
+REMEMBERED = tuple(2**256 - word for word in range(1, 9))
 GAS = 1_000_000
 ROUND, WITH_PUBLIC, FIVE = case_named("longer SRS"), case_named("public rows"), case_named("five public rows")
 WIDEST = case_named("most rows, two public")
@@ -38,7 +40,7 @@ def asked(deploy: Callable[..., Any]) -> Any:
 def judged(case: RoundCase, policy: Any, gas: int = GAS, claimed: Point = (0, 0)) -> tuple[Any, ...]:
     """The arguments."""
     proof = dict(zip(("size", *NAMES[5:]), (0, *case.arguments[5:]), strict=True))
-    return *case.arguments[:5], proof, policy, gas, PARAMS, RATE, claimed
+    return *case.arguments[:5], proof, policy, gas, PARAMS, RATE, SEATS, True, MEMORY, claimed
 
 
 def weighted_sum(points: list[Point], weights: list[int]) -> Point:
@@ -56,10 +58,11 @@ def test_judge__right_proofs__is_what_the_policy_says(
 ) -> None:
     shares = [3 if weight else 0 for weight in weights]
     kept = sum(1 << i for i, weight in enumerate(weights) if weight)
-    asked.set_answer(outcome_bytes(kept, weights, shares, 777, agreement=5), sender=owner)
+    asked.set_answer(outcome_bytes(kept, weights, shares, 777, agreement=5, memory=REMEMBERED), sender=owner)
     outcome, failed, aggregate = verifier_for(case).judge(*judged(case, asked))
     assert (outcome.kept, outcome.agreement, outcome.next_rate, failed) == (kept, 5, 777, False)
     assert (outcome.weights[:3], outcome.contributions[:3]) == (weights, shares)
+    assert outcome.memory == list(REMEMBERED)
     # of the rows alone
     assert tuple(aggregate) == weighted_sum(case.gram.commitments[:3], weights)
 
@@ -140,8 +143,7 @@ def test_judge__policy__is_asked_about_these_very_arguments(
 ) -> None:
     """The rows without the public ones, the matrix with them."""
     asked.set_answer(outcome_bytes(1, [ONE], [1], 777), sender=owner)
-    types = ["uint256", "int256[]", "bytes", "uint256"]
-    asked.set_question(keccak(encode(types, [3, case.gram.gram, PARAMS, RATE])), sender=owner)
+    asked.set_question(question(3, case.gram.gram, PARAMS, RATE, SEATS, True, MEMORY), sender=owner)
     _, failed, _ = verifier_for(case).judge(*judged(case, asked))
     assert not failed
 
@@ -156,6 +158,7 @@ def test_judge__policy_fails__every_row_counts_the_same(
     assert (outcome.kept, outcome.agreement, outcome.next_rate, failed) == (0b111, 0, RATE, True)
     assert outcome.weights == [ONE] * 3 + [0] * 29
     assert outcome.contributions == [1] * 3 + [0] * 29
+    assert outcome.memory == list(MEMORY)
     assert tuple(aggregate) == weighted_sum(case.gram.commitments[:3], [ONE] * 3)
 
 
@@ -195,7 +198,7 @@ def test_judge__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
             answer = chain.provider.web3.eth.call(call | {"gas": limit})
         except ContractLogicError:
             return None
-        assert not int.from_bytes(answer[67 * 32 : 68 * 32], "big")  # it has not failed
+        assert not int.from_bytes(answer[75 * 32 : 76 * 32], "big")  # it has not failed
         return int.from_bytes(answer[32:64], "big")
 
     low, high = 7_000_000, 14_000_000
@@ -211,7 +214,7 @@ def test_judge__as_little_gas_as_it_takes__policy_gets_all_of_its_own(
 
 JUDGE = [
     "bytes32", "uint256", "uint256", "uint256", "uint256[2][]", "bytes", "address", "uint256", "bytes", "uint256",
-    "uint256[2]",
+    "uint256", "bool", "uint256[8]", "uint256[2]",
 ]  # fmt: skip
 WORDS = 32
 SPOILT: dict[str, Callable[[bytes], bytes]] = {
@@ -222,7 +225,7 @@ SPOILT: dict[str, Callable[[bytes], bytes]] = {
     "matrix out of range": lambda proof: (2**255).to_bytes(WORDS) + proof[WORDS:],
     "matrix would wrap around": lambda proof: (2**256 - WORDS).to_bytes(WORDS) + proof[WORDS:],
     "matrix behind the end": lambda proof: (len(proof) + 4096).to_bytes(WORDS) + proof[WORDS:],
-    "matrix of too many entries": lambda proof: proof[: 5 * WORDS] + (529).to_bytes(WORDS) + proof[6 * WORDS :],
+    "matrix of too many entries": lambda proof: proof[: 5 * WORDS] + (821).to_bytes(WORDS) + proof[6 * WORDS :],
     "proofs exchanged": lambda proof: proof[:WORDS] + proof[2 * WORDS : 3 * WORDS] + proof[WORDS : 2 * WORDS]
     + proof[3 * WORDS :],
 }  # fmt: skip

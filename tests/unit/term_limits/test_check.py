@@ -48,7 +48,7 @@ GOOD: list[dict[str, Any]] = [
     {"min_rows": 3, "max_excluded": 0},
     {"min_rows": 4, "seats": 4},
     {"rounds": 1},
-    {"rounds": 64},
+    {"rounds": 256},
     {"aggregators": people(1)},
     {"aggregators": people(7)},
     # money
@@ -80,7 +80,7 @@ GOOD: list[dict[str, Any]] = [
     {"params": b""},
     {"params": b"\xff" * 256},
     {"policy_gas": 100_000},
-    {"policy_gas": 8_000_000},
+    {"policy_gas": 10_000_000},
     {"max_excluded": 1, "min_rows": 4},
     {"max_excluded": 29, "round_fee": 29 * 31_250, **WIDE},
 ]
@@ -93,7 +93,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"min_rows": 0}, "terms: seats out of range"),
     ({"min_rows": 5}, "terms: seats out of range"),
     ({"rounds": 0}, "terms: rounds out of range"),
-    ({"rounds": 65}, "terms: rounds out of range"),
+    ({"rounds": 257}, "terms: rounds out of range"),
     ({"aggregators": []}, "terms: no aggregators"),
     ({"aggregators": [ZERO]}, "terms: aggregator is zero"),
     ({"aggregators": people(8)}, "terms: more aggregators than the tails can bear"),
@@ -143,7 +143,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     # policy
     ({"policy": PERSON}, "terms: policy has no code"),
     ({"policy_gas": 99_999}, "terms: policy gas out of range"),
-    ({"policy_gas": 8_000_001}, "terms: policy gas out of range"),
+    ({"policy_gas": 10_000_001}, "terms: policy gas out of range"),
     ({"max_excluded": 2, "min_rows": 4}, "terms: too many may be excluded"),
     ({"min_rows": 2, **FREE}, "terms: too many may be excluded"),
     ({"max_excluded": 30, "round_fee": 30 * 31_250, **WIDE}, "terms: too many may be excluded"),
@@ -154,11 +154,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
 WIDTHS = {  # of what every round goes by, from the lowest bits up
     "dimension": 32,
     "bits": 8,
-    "rounds": 8,
+    "rounds": 16,
     "min_rows": 8,
     "max_excluded": 8,
     "public_rows": 8,
     "reference": 8,
+    "first_row": 8,
     "collect_window": 32,
     "deliver_window": 32,
     "score_window": 32,
@@ -167,11 +168,16 @@ WIDTHS = {  # of what every round goes by, from the lowest bits up
 }
 
 
+def number(term: Any) -> int:
+    """As it is packed: of a hash, whether there is one."""
+    return int(any(term)) if isinstance(term, bytes) else int(term)
+
+
 def packed(terms: dict[str, Any]) -> int:
     word, at = 0, 0
     for name, width in WIDTHS.items():
-        assert int(terms[name]) < 2**width
-        word |= int(terms[name]) << at
+        assert number(terms[name]) < 2**width
+        word |= number(terms[name]) << at
         at += width
     return word
 
@@ -183,14 +189,14 @@ def test_check__good_value__passes(term_limits: Any, terms: dict[str, Any], chan
 
 # the least and the most that each may be, where the others are not in its way
 LEAST = {
-    "dimension": 48, "bits": 2, "rounds": 1, "min_rows": 30, "max_excluded": 0, "public_rows": False,
-    "reference": False, "collect_window": 10, "deliver_window": 10, "score_window": 10, "handover_window": 10,
+    "dimension": 52, "bits": 2, "rounds": 1, "min_rows": 30, "max_excluded": 0, "public_rows": False,
+    "reference": False, "first_row": bytes(32), "collect_window": 10, "deliver_window": 10, "score_window": 10, "handover_window": 10,
     "policy_gas": 100_000,
 }  # fmt: skip
 MOST = {
-    "dimension": 2**32 - 1, "bits": 16, "rounds": 64, "min_rows": 30, "max_excluded": 26, "public_rows": True,
-    "reference": True, "collect_window": 2_592_000, "deliver_window": 2_592_000, "score_window": 2_592_000,
-    "handover_window": 2_592_000, "policy_gas": 8_000_000,
+    "dimension": 2**32 - 1, "bits": 16, "rounds": 256, "min_rows": 30, "max_excluded": 26, "public_rows": True,
+    "reference": True, "first_row": b"\xff" * 32, "collect_window": 2_592_000, "deliver_window": 2_592_000, "score_window": 2_592_000,
+    "handover_window": 2_592_000, "policy_gas": 10_000_000,
 }  # fmt: skip
 PACKED: dict[str, dict[str, Any]] = {
     "none": LEAST,
@@ -207,13 +213,13 @@ def test_check__at_the_largest__every_field_is_kept_apart(
     policy.set_takes_public_rows(b"params", sender=owner)
     policy.set_takes_reference(b"params", sender=owner)
     rich = {"seats": 30, "trainer_part": 1, "round_reward": 30, "round_fee": 30}
-    if changes["public_rows"] and changes["rounds"] > 3:
-        changes = changes | {"rounds": 3}  # more have no room beside so many seats
+    if not changes["public_rows"]:
+        changes = changes | {"first_row": bytes(32)}  # the first of none
     word = term_limits.check(terms | rich | changes, 2**40)
     assert word == packed(terms | rich | changes)
     at = 0
     for name, width in WIDTHS.items():
-        assert word >> at & 2**width - 1 == int(changes[name])
+        assert word >> at & 2**width - 1 == number(changes[name])
         at += width
     assert word >> at == 0
 
@@ -293,7 +299,6 @@ def test_check__least_rows_beyond_min_rows__reverts(
 # --- the public rows
 
 
-SEATS_30 = {"seats": 30, "trainer_part": 31_250}
 SEATS_32 = {"seats": 32, "trainer_part": 31_250}
 
 
@@ -302,11 +307,12 @@ SEATS_32 = {"seats": 32, "trainer_part": 31_250}
     [
         {"dimension": 22},
         {"dimension": 20, "rounds": 1},  # there is none in the first round
-        {"dimension": 48, **SEATS_30},
-        {"dimension": 48, "rounds": 29},
+        {"dimension": 24, "rounds": 5},
+        {"dimension": 25, "rounds": 6},
+        {"dimension": 25, "rounds": 256},  # never more than five
         {"dimension": 48, "rounds": 1, **SEATS_32},
         {"dimension": 23, "first_row": b"\x03" * 32},  # a row more, that of the initial model
-        {"dimension": 48, "rounds": 28, "first_row": b"\x03" * 32},
+        {"dimension": 54, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32},
     ],
     ids=str,
 )
@@ -323,15 +329,12 @@ def test_check__public_rows_within_the_limits__passes(
     ("changes", "message"),
     [
         ({"dimension": 21}, "terms: dimension too small"),
-        ({"dimension": 47, "rounds": 29}, "terms: dimension too small"),
-        ({"dimension": 64, "rounds": 30}, "terms: no room for the public rows"),
-        ({"dimension": 128, "rounds": 64}, "terms: no room for the public rows"),
-        ({"dimension": 64, "rounds": 4, **SEATS_30}, "terms: no room for the public rows"),
-        ({"dimension": 64, "rounds": 2, **SEATS_32}, "terms: no room for the public rows"),
+        ({"dimension": 23, "rounds": 5}, "terms: dimension too small"),
+        ({"dimension": 24, "rounds": 6}, "terms: dimension too small"),
+        ({"dimension": 24, "rounds": 256}, "terms: dimension too small"),
         ({"params": b"others"}, "terms: policy takes no public rows"),
         ({"dimension": 22, "first_row": b"\x03" * 32}, "terms: dimension too small"),
-        ({"dimension": 64, "rounds": 29, "first_row": b"\x03" * 32}, "terms: no room for the public rows"),
-        ({"dimension": 64, "rounds": 1, "first_row": b"\x03" * 32, **SEATS_32}, "terms: no room for the public rows"),
+        ({"dimension": 53, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32}, "terms: dimension too small"),
     ],
     ids=str,
 )

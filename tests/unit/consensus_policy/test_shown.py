@@ -1,0 +1,97 @@
+"""The rule shown: consensus, and no seat is paid a larger part than what it has shown allows."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import ape
+import pytest
+
+from offchain.scoring import policy
+from offchain.scoring.policy import CONSENSUS, ONE, SHOWN, PolicyTerms
+from offchain.scoring.shown import NOTHING
+from tests.policy_matrices import of, triangle
+from tests.unit.consensus_policy.conftest import Evaluate, arguments, remembering
+from tests.unit.consensus_policy.matrices import OWN_FAMILIES, PUBLIC, one_factor
+
+ALIKE = of(5, lambda i, j: 2 if i == j else 1)  # five rows with nothing to tell them apart
+TERMS = PolicyTerms(SHOWN, 1)
+FIFTH = ONE // 5
+
+
+def some_seats(rng: random.Random, rows: int) -> int:
+    return sum(1 << seat for seat in rng.sample(range(32), rows))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("has_reference", [False, True])
+def test_shown__any_round__is_the_python_policys(evaluate: Evaluate, name: str, has_reference: bool) -> None:
+    rng = random.Random(name)
+    for rows in [1, 4, *rng.sample(range(5, 32), 5), 32]:
+        gram, seats = PUBLIC[name](rng, rows), some_seats(rng, rows)
+        cap = rng.choice([1, ONE // 3, ONE, 3 * ONE // 2, 2**40])
+        terms = PolicyTerms(SHOWN, max(0, (rows - 4) // 3), cap=cap)
+        for memory in (NOTHING, remembering([rng.choice([0, 1, rng.randrange(ONE), ONE - 1]) for _ in range(32)])):
+            found = evaluate(rows, gram, terms, ONE, has_reference, seats, memory)
+            expected = policy.evaluate(rows, gram, terms, ONE, seats=seats, has_reference=has_reference, memory=memory)
+            assert found == expected
+
+
+def test_shown__first_round__remembers_what_each_seat_contributed(evaluate: Evaluate) -> None:
+    outcome = evaluate(5, ALIKE, TERMS, ONE, seats=0b1000_0000_0000_0000_0000_0001_1010_0001)
+    assert outcome.contributions == [FIFTH] * 5
+    # seats 0, 5, 7, 8 and 31
+    assert outcome.memory == (FIFTH | FIFTH << 160 | FIFTH << 224, FIFTH, 0, FIFTH << 224, 1, 0, 0, 0)
+
+
+def test_shown__first_round__pays_as_consensus_does(evaluate: Evaluate) -> None:
+    gram = triangle(one_factor(random.Random(4), 9))
+    plain = evaluate(9, gram, PolicyTerms(CONSENSUS, 2), ONE)
+    shown = evaluate(9, gram, PolicyTerms(SHOWN, 2), ONE)
+    total = sum(plain.contributions)
+    assert shown.contributions == [min(ONE - 1, ONE * c // total) for c in plain.contributions]
+    assert (shown.kept, shown.weights) == (plain.kept, plain.weights)
+
+
+@pytest.mark.parametrize(
+    ("cap", "least"), [(ONE, FIFTH // 2), (ONE // 2, FIFTH // 4), (2 * ONE, FIFTH // 2 * 2), (3 * ONE, FIFTH)]
+)
+def test_shown__later_round__nobody_gets_more_than_it_has_shown(evaluate: Evaluate, cap: int, least: int) -> None:
+    """Seat 1 has shown half of a fifth, the others more than a fifth; alike, each would get a fifth."""
+    memory = remembering([ONE // 3, FIFTH // 2, ONE // 3, ONE // 3, ONE // 3])
+    outcome = evaluate(5, ALIKE, PolicyTerms(SHOWN, 1, cap=cap), ONE, memory=memory)
+    others = min(FIFTH, ONE // 3 * cap >> 32)
+    assert outcome.contributions == [others, least, others, others, others]
+    assert outcome.memory == memory
+
+
+@pytest.mark.parametrize("family", OWN_FAMILIES, ids=lambda family: family.__name__)
+def test_shown__seat_that_showed_nothing__is_never_paid(evaluate: Evaluate, family: Any) -> None:
+    rng = random.Random(family.__name__)
+    memory = remembering([0, ONE - 1] * 16)
+    outcome = evaluate(12, family(rng, 12), PolicyTerms(SHOWN, 2, cap=2**40), ONE, memory=memory)
+    assert outcome.contributions[::2] == [0] * 6
+
+
+def test_shown__round_that_pays_nobody__is_no_showing(evaluate: Evaluate) -> None:
+    """Rows at right angles, and one too few of them."""
+    for rows, gram in ((5, of(5, lambda i, j: int(i == j))), (4, of(4, lambda i, j: 1))):
+        outcome = evaluate(rows, gram, TERMS, ONE)
+        assert (outcome.contributions, outcome.memory) == ([0] * rows, NOTHING)
+
+
+@pytest.mark.parametrize("seats", [0b1111, 0b111111, 0, 0b1111 | 1 << 32])
+def test_shown__seats_and_rows_differ__reverts(consensus_policy: Any, seats: int) -> None:
+    with ape.reverts("policy: wrong seats"):
+        consensus_policy.evaluate(*arguments(5, ALIKE, TERMS, ONE, seats=seats))
+
+
+def test_validate__shown__as_consensus(consensus_policy: Any) -> None:
+    for cap in (1, ONE, 2**40):
+        params = PolicyTerms(SHOWN, 14, cap=cap).encode()
+        assert consensus_policy.validate(params, 31, 38, 10**8)
+        assert not consensus_policy.validate(params, 30, 38, 10**8)
+        assert consensus_policy.least_rows(params) == 31
+        assert consensus_policy.takes_public_rows(params)
+        assert consensus_policy.takes_reference(params)
