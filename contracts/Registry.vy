@@ -58,6 +58,7 @@ def __init__(implementation: address):
         concat(
             implementation.codehash,
             self._named(implementation, method_id("TERM_LIMITS()")).codehash,
+            self._named(implementation, method_id("REFEREE()")).codehash,
             self._named(implementation, method_id("VERIFIER()")).codehash,
         )
     )

@@ -21,7 +21,7 @@ from offchain.quiet import quiet_ape
 from offchain.simulation.local import HOST, Local, check_port
 from offchain.simulation.results import move_aside, own_folder
 
-MOST_TRAINERS = 28  # with the fewest rounds, by consensus
+MOST_TRAINERS = 32
 LOOK = 1.0  # seconds between two looks for a project
 
 

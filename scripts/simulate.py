@@ -23,7 +23,7 @@ from offchain.scoring.policy import ALL_RULES
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.simulation.market import Market, RoundResult
 from offchain.simulation.money import OWN_DECIMALS, HeldToken
-from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_TRAINERS, MarketOptions
+from offchain.simulation.options import DEFAULT_ADVERSARIES, MAX_ROUNDS, MAX_TRAINERS, MarketOptions
 from offchain.simulation.results import Results, own_folder
 from offchain.storage.errors import Unavailable
 from offchain.storage.open import open_store
@@ -50,7 +50,7 @@ def address(_context: Any, parameter: click.Parameter, value: str | None) -> str
 @click.option(
     "--trainers", type=click.IntRange(3, MAX_TRAINERS), default=DEFAULT.trainers, help="How many, adversaries included."
 )
-@click.option("--rounds", type=click.IntRange(1, 64), default=DEFAULT.rounds)
+@click.option("--rounds", type=click.IntRange(1, MAX_ROUNDS), default=DEFAULT.rounds)
 @click.option(
     "--seed", type=click.IntRange(0, 2**31), default=DEFAULT.seed, help="Of data shares, initial model and training."
 )
@@ -61,6 +61,9 @@ def address(_context: Any, parameter: click.Parameter, value: str | None) -> str
     type=click.FloatRange(0, 1),
     default=DEFAULT.agreement_floor,
     help="Below this mean cosine the rate decays.",
+)
+@click.option(
+    "--cap", type=click.FloatRange(0.01, 256), default=DEFAULT.cap, help="By shown: of what a seat has shown, at most."
 )
 @click.option("--decay", type=click.FloatRange(0, 1), default=DEFAULT.decay, help="Of the learning rate.")
 @click.option("--least-rate", type=click.FloatRange(0, 100), default=DEFAULT.least_rate, help="Where decay stops.")

@@ -15,7 +15,8 @@ from offchain.market.terms import FIXED_ONE, QUANTUM_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.proving.gram import gram_matrix
 from offchain.proving.round import prove_round
-from offchain.scoring.policy import CONSENSUS, PolicyTerms
+from offchain.scoring.policy import WITH_PUBLIC_ROWS, PolicyTerms
+from offchain.scoring.shown import NOTHING
 from offchain.simulation.stage import Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.training.local import initial_model
@@ -65,7 +66,7 @@ def measure_gas(contracts: Any, accounts: Sequence[Any], folder: Path, rows: int
         rounds=3,
         min_rows=rows,
         max_excluded=0,
-        public_rows=rule == CONSENSUS,
+        public_rows=rule in WITH_PUBLIC_ROWS,
         quantum=QUANTUM_ONE,
         learning_rate=0.1,
     )
@@ -104,4 +105,5 @@ def _policy_gas(stage: Stage, rows: int, terms: PolicyTerms) -> int:
     policy = contract_at(getattr(stage.contracts, terms.contract), stage.deployment.policy_of(terms))
     meter = deploy_contract(stage.deployer, stage.contracts.GasMeter)
     gram = gram_matrix(random_updates(rows, DIMENSION))
-    return int(meter.measure(policy, policy.evaluate.encode_input(rows, gram, terms.encode(), FIXED_ONE)))
+    arguments = rows, gram, terms.encode(), FIXED_ONE, (1 << rows) - 1, False, list(NOTHING)
+    return int(meter.measure(policy, policy.evaluate.encode_input(*arguments)))

@@ -20,7 +20,7 @@ __all__ = ["FILE", "TOLERANCE", "load", "rises", "snapshot", "write"]
 
 FILE = Path(__file__).parents[2] / "tests" / "gas_snapshot.json"
 TOLERANCE = 0.02  # of a figure: proofs are random, and a zero byte of calldata is cheaper
-RULES = ("trimmed-cosine", "consensus")
+RULES = ("trimmed-cosine", "shown")
 ROWS = 10
 CONTRACTS = ("Escrow", "Registry", "TermLimits", "RoundVerifier", "RoundPolicy", "ConsensusPolicy")
 

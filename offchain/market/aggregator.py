@@ -8,13 +8,14 @@ One aggregate is published of a round, once the contract has settled it: of two,
 difference would be that trainer's update. So the bytes wait until then (`aggregate-N`), and of which rows they are is
 kept before they are put on a store (`published-N`): never is another set that shares rows with it.
 
-With public rows in the terms all aggregates so far are rows of the matrix too, and perhaps the initial model, so they
+With public rows in the terms the aggregates so far are rows of the matrix too, and perhaps the initial model, so they
 have to be had: from the store, or aggregates made again from the payloads that they were made of.
 """
 
 from __future__ import annotations
 
 import logging
+import operator
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,8 @@ from offchain.market.errors import MarketError, UnusablePayload
 from offchain.market.journal import Journal, Memory
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
-from offchain.market.public_rows import PublicRow, fetch_first_row
-from offchain.market.terms import ProjectTerms
+from offchain.market.public_rows import PublicRow, fetch_first_row, with_newest
+from offchain.market.terms import NO_ROW, ProjectTerms
 from offchain.progress import stage
 from offchain.proving.commitment import Combination, Point, combine, commit
 from offchain.proving.gram import gram_matrix
@@ -92,14 +93,15 @@ class Opened:
 
 
 def settle_arguments(
-    terms: ProjectTerms, opened: Opened, proof: RoundProof, claimed: Point, cid: bytes
-) -> tuple[int, int, list[Point], bytes, Point, str, bytes, bytes]:
+    terms: ProjectTerms, opened: Opened, proof: RoundProof, claimed: Point, memory: Sequence[int], cid: bytes
+) -> tuple[int, int, list[Point], bytes, Point, str, bytes, list[int], bytes]:
     """What `settle` takes, in its order."""
     excluded = sum(1 << seat for seat in opened.excluded)
     order = sum(delivery.seat << 8 * i for i, delivery in enumerate(opened.deliveries))
     public = proof.statement.commitments[proof.bounded :]
     commitments = [*(delivery.commitment for delivery in opened.deliveries), *public]
-    return excluded, order, commitments, proof.proof.encode(), claimed, terms.policy, terms.params, cid
+    policy = terms.policy, terms.params, list(memory)
+    return excluded, order, commitments, proof.proof.encode(), claimed, *policy, cid
 
 
 class Aggregator:
@@ -133,8 +135,9 @@ class Aggregator:
         self._journal = journal or Memory()
         self._ready: tuple[list[Delivery], ReadyRound] | None = None  # the last one, and of which deliveries
         self._proof: RoundProof | None = None  # the last one
-        self._public: list[PublicRow] | None = None  # those that were had so far
-        self._public_rounds = 0  # settled rounds among them
+        self._first: PublicRow | None = None  # that of the initial model, once it was read
+        self._aggregates: list[PublicRow] = []  # those that were had so far
+        self._public_rounds = 0  # settled rounds that they are of
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key.
@@ -195,14 +198,15 @@ class Aggregator:
 
         public = self.public_rows()
         gram = gram_matrix(updates, [row.combination for row in public])
-        outcome = self._decide([row.seat for row in rows], gram, rate)
+        memory = self.project.memory()
+        outcome = self._decide([row.seat for row in rows], gram, rate, memory)
         published = self._publish(round_, updates, opened.tails, outcome.weights)
 
         started = time.perf_counter()
         proof = self._prove(round_, opened, gram, public)
         prove_seconds = time.perf_counter() - started
         claimed = combine([row.commitment for row in rows], outcome.weights)
-        arguments = settle_arguments(self.project.terms, opened, proof, claimed, published)
+        arguments = settle_arguments(self.project.terms, opened, proof, claimed, memory, published)
         ready = ReadyRound(round_, excluded, arguments, prove_seconds)
         self._ready = opened.deliveries, ready
         return ready
@@ -271,13 +275,13 @@ class Aggregator:
 
     def public_rows(self) -> list[PublicRow]:
         """The running round's, oldest first. Raises MarketError if they are not to be had."""
-        if self._public is None:
-            first = fetch_first_row(self.project, self.store, self.srs)
-            self._public = [] if first is None else [first]
+        if self._first is None and self.project.terms.first_row != NO_ROW:
+            self._first = fetch_first_row(self.project, self.store, self.srs)
         for settlement in self.project.public_settlements()[self._public_rounds :]:
-            self._public.append(PublicRow(self._aggregate_of(settlement), settlement.aggregate))
+            newest = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
+            self._aggregates = with_newest(self._aggregates, newest, operator.add)
             self._public_rounds += 1
-        return list(self._public)
+        return [*([] if self._first is None else [self._first]), *self._aggregates]
 
     def _aggregate_of(self, settlement: Settlement) -> Combination:
         """From the store, or made again. Raises MarketError if it is not to be had."""
@@ -315,13 +319,16 @@ class Aggregator:
             )
         return self._proof
 
-    def _decide(self, seats: list[int], gram: list[int], rate: int) -> Outcome:
+    def _decide(self, seats: list[int], gram: list[int], rate: int, memory: Sequence[int]) -> Outcome:
         """The outcome, by the same rules here and on chain: a difference is found before anything is sent."""
         terms, rows = self.project.terms, len(seats)
-        has_reference = terms.has_reference(seats)
-        outcome = evaluate(rows, gram, terms.policy_terms, rate, has_reference=has_reference)
-        there = self._policy.evaluate(rows, gram, terms.policy_params(has_reference), rate)
-        if list(there.weights[:rows]) != outcome.weights or list(there.contributions[:rows]) != outcome.contributions:
+        has_reference, whose = terms.has_reference(seats), sum(1 << seat for seat in seats)
+        outcome = evaluate(
+            rows, gram, terms.policy_terms, rate, seats=whose, has_reference=has_reference, memory=memory
+        )
+        there = self._policy.evaluate(rows, gram, terms.params, rate, whose, has_reference, list(memory))
+        decided = list(there.weights[:rows]), list(there.contributions[:rows]), tuple(there.memory)
+        if decided != (outcome.weights, outcome.contributions, outcome.memory):
             raise MarketError("the policy contract decides otherwise than this package")
         return outcome
 

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from eth_abi import encode
+from eth_utils import keccak
 
 from offchain.market.audit.books import Books, Settled, mask
 from offchain.market.audit.contents import Contents, Unreadable
@@ -35,7 +37,7 @@ from offchain.market.chain import token_at
 from offchain.market.errors import MarketError, UntrustedCode
 from offchain.market.named import copies_to_try, grants_to_try
 from offchain.market.project import Point, Project
-from offchain.market.public_rows import first_row, initial_row, running_hash
+from offchain.market.public_rows import first_row, initial_row, points_together, running_hash, with_newest
 from offchain.market.terms import NO_ROW
 from offchain.market.trust import Relied, check_project
 from offchain.progress import stage
@@ -86,21 +88,22 @@ class Auditor:
         except UntrustedCode as error:
             raise Difference(str(error)) from error
         yield Finding("code", f"the registry {relied_on.registry} made the project, and is this package's")
-        yield Finding("code", "implementation, term limits and verifier are this package's, for this SRS")
+        yield Finding("code", "implementation, term limits, referee and verifier are this package's, for this SRS")
         policy = f"the policy {self.project.terms.policy}"
         if relied_on.known_policy:
             yield Finding("code", f"{policy} is this package's {self.project.terms.policy_terms.contract}")
         else:
             yield Finding("code", f"{policy} is none of this package's: it is asked, not replayed", checked=False)
         yield from self._history()
-        public: list[Point] = []
+        first: list[Point] = []
+        aggregates: list[Point] = []
         for settled in self.books.settled:
-            if not public and self.project.terms.first_row != NO_ROW:
-                public.append(self._first_row(settled))
-            yield from self._round(relied_on, settled, public)
+            if not first and self.project.terms.first_row != NO_ROW:
+                first.append(self._first_row(settled))
+            yield from self._round(relied_on, settled, [*first, *aggregates])
             if self.project.terms.public_rows and settled.aggregate != IDENTITY:
-                public.append(settled.aggregate)
-        yield from self._state(public)
+                aggregates = with_newest(aggregates, settled.aggregate, points_together)
+        yield from self._state([*first, *aggregates])
         yield from self._contents()
 
     # --- the chain
@@ -160,7 +163,10 @@ class Auditor:
         amounts = {"pot": books.pot, "bond": books.bond, "stake": books.stake, "pending": books.pending}
         for name, amount in (amounts | {"sunk": books.sunk, "owner": books.owner}).items():
             same(name, getattr(escrow, name)(**at), amount)
-        same("the mask of settled rounds", escrow.settled(**at), mask(settled.round for settled in books.settled))
+        last = books.settled[-1].round + 1 if books.settled else 0
+        same("the last settled round", escrow.last_settled(**at), last)
+        remembered = keccak(encode(["uint256[8]"], [books.memory]))
+        same("the hash of what the policy remembers", bytes(escrow.memory(**at)), remembered)
         told = escrow.status(**at)
         same("the round, and its rate", (told.round, told.rate), (books.round, books.rate))
         masks = (mask(books.active), mask(books.submitted), mask(books.delivered))

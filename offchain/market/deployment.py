@@ -1,4 +1,4 @@
-"""The contracts that all projects share: verifier, policies, term limits, the escrow's implementation, registry.
+"""The contracts that all projects share: verifier, policies, term limits, referee, escrow's implementation, registry.
 
 A deployment is written down as a *record*: addresses, chain, SRS, compiler, and the hash of each contract's code. So
 anybody can check that what is on chain is what this tree compiles to, with the immutables that belong there, and that
@@ -17,7 +17,7 @@ from offchain.market.chain import deploy_contract
 from offchain.market.errors import UntrustedCode
 from offchain.market.trust import Ceremony, check_registry, immutables
 from offchain.proving.srs import Srs
-from offchain.scoring.policy import CONSENSUS, PolicyTerms
+from offchain.scoring.policy import WITH_PUBLIC_ROWS, PolicyTerms
 
 __all__ = ["Deployment", "deploy", "record", "verify"]
 
@@ -30,12 +30,13 @@ class Deployment:
     round_policy: str
     consensus_policy: str
     term_limits: str
+    referee: str
     implementation: str
     registry: str
 
     def policy_of(self, terms: PolicyTerms) -> str:
         """The address of the policy that knows the terms' rule."""
-        return self.consensus_policy if terms.rule == CONSENSUS else self.round_policy
+        return self.consensus_policy if terms.rule in WITH_PUBLIC_ROWS else self.round_policy
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
@@ -47,6 +48,7 @@ CONTRACTS = {
     "round_policy": "RoundPolicy",
     "consensus_policy": "ConsensusPolicy",
     "term_limits": "TermLimits",
+    "referee": "Referee",
     "implementation": "Escrow",
     "registry": "Registry",
 }
@@ -54,7 +56,9 @@ CONTRACTS = {
 RELIED_ON = (
     ("registry", "IMPLEMENTATION", "implementation"),
     ("implementation", "TERM_LIMITS", "term_limits"),
+    ("implementation", "REFEREE", "referee"),
     ("implementation", "VERIFIER", "verifier"),
+    ("referee", "VERIFIER", "verifier"),
 )
 
 
@@ -67,9 +71,10 @@ def deploy(contracts: Any, account: Any, srs: Srs) -> Deployment:
     verifier = deploy_contract(account, contracts.RoundVerifier, list(srs.tau_g2), srs.size)
     policies = [deploy_contract(account, contract) for contract in (contracts.RoundPolicy, contracts.ConsensusPolicy)]
     limits = deploy_contract(account, contracts.TermLimits)
-    implementation = deploy_contract(account, contracts.Escrow, limits, verifier)
+    referee = deploy_contract(account, contracts.Referee, verifier)
+    implementation = deploy_contract(account, contracts.Escrow, limits, referee)
     registry = deploy_contract(account, contracts.Registry, implementation)
-    deployed = (verifier, *policies, limits, implementation, registry)
+    deployed = (verifier, *policies, limits, referee, implementation, registry)
     return Deployment(*(str(contract.address) for contract in deployed))
 
 

@@ -19,6 +19,7 @@ from offchain.market.follow import Follower
 from offchain.market.money import Token, read_token
 from offchain.market.named import Tries, copies_to_try, grants_to_try
 from offchain.market.terms import ProjectTerms
+from offchain.scoring.shown import NOTHING
 from offchain.storage.sealing import is_usable
 
 __all__ = ["Account", "Delivery", "Look", "Phase", "Point", "Project", "Settlement", "Status", "settlement_of"]
@@ -125,6 +126,7 @@ class Settlement:
     aggregate: Point
     cid: bytes
     rate: int
+    memory: tuple[int, ...]  # what the policy remembers from then on
 
     @property
     def total_weight(self) -> int:
@@ -229,7 +231,7 @@ class Project:
     def copies_to_try(self, settlement: Settlement) -> list[bytes]:
         """Digests of the CIDs of a settled round's aggregate, in the order in which a member tries them."""
         events = (event for event in self._events("Republished") if event.round == settlement.round)
-        return copies_to_try(settlement.cid, ((str(event.aggregator), bytes(event.cid)) for event in events))
+        return copies_to_try(settlement.cid, ((str(event.by), bytes(event.cid)) for event in events))
 
     def has_submitted(self, round_: int, trainer: str, digest: bytes) -> bool:
         """Whether a trainer has submitted this hash in a round."""
@@ -279,13 +281,18 @@ class Project:
         return [settlement_of(e) for e in self._events("Settled")]
 
     def public_settlements(self) -> list[Settlement]:
-        """Those whose aggregates are the running round's public rows, in order: all that kept anything.
+        """Those whose aggregates the running round's public rows are of, in order: all that kept anything.
 
         There are none if the terms have no public rows.
         """
         if not self.terms.public_rows:
             return []
         return [settlement for settlement in self.settlements() if settlement.aggregate != (0, 0)]
+
+    def memory(self) -> tuple[int, ...]:
+        """What the policy remembers."""
+        settlements = self.settlements()
+        return settlements[-1].memory if settlements else NOTHING
 
     def _can_seal_to(self, account: str, key: bytes) -> bool:
         """Whether this is a key; an account whose isn't is warned of once."""
@@ -317,4 +324,5 @@ def settlement_of(event: Any) -> Settlement:
         aggregate=(event.aggregate[0], event.aggregate[1]),
         cid=bytes(event.cid),
         rate=event.rate,
+        memory=tuple(event.memory),
     )

@@ -1,15 +1,17 @@
 """The public rows of a round: what every party knows before it trains, so that nobody is paid for sending it.
 
-They are the initial model in quanta, where the terms name it, and the aggregates of all rounds so far that kept
-anything, oldest first. The contract has verified the commitments to aggregates, and keeps the running hash of all.
+They are the initial model in quanta, where the terms name it, and the aggregates of the rounds so far that kept
+anything, oldest first: the last four, and before them the sum of all older ones. The contract has verified the
+commitments to aggregates, sums up those of the older ones, and keeps the running hash of all.
 
 A sealed initial model isn't known to everybody, and an aggregator that can't read it could not settle: it is no row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,8 @@ from eth_utils import keccak
 from offchain.market.errors import MarketError
 from offchain.market.member import fetch_initial_model
 from offchain.market.project import Point, Project
-from offchain.market.terms import NO_ROW
-from offchain.proving.commitment import Combination, commit_combination
+from offchain.market.terms import NO_ROW, PUBLIC_AGGREGATES
+from offchain.proving.commitment import Combination, combine, commit_combination
 from offchain.proving.parameters import TAIL
 from offchain.proving.srs import Srs
 from offchain.storage.errors import PayloadError, SealingError, StoreError
@@ -28,7 +30,9 @@ from offchain.storage.store import Store
 from offchain.training.errors import QuantiseError
 from offchain.training.quantise import in_quanta
 
-__all__ = ["PublicRow", "fetch_first_row", "first_row", "initial_row", "running_hash"]
+__all__ = ["PublicRow", "fetch_first_row", "first_row", "initial_row", "points_together", "running_hash", "with_newest"]
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,25 @@ class PublicRow:
 
     combination: Combination = field(repr=False)
     commitment: Point
+
+    def __add__(self, other: PublicRow) -> PublicRow:
+        commitment = points_together(self.commitment, other.commitment)
+        return PublicRow(self.combination + other.combination, commitment)
+
+
+def with_newest(aggregates: Sequence[Row], newest: Row, together: Callable[[Row, Row], Row]) -> list[Row]:
+    """The rows of aggregates, oldest first, once there is one more. There are five at most: of six the two oldest
+    become one. `together` adds two rows up.
+    """
+    rows = [*aggregates, newest]
+    if len(rows) > PUBLIC_AGGREGATES:
+        rows[:2] = [together(rows[0], rows[1])]
+    return rows
+
+
+def points_together(one: Point, other: Point) -> Point:
+    """The commitment to the sum of what these two commit to."""
+    return combine([one, other], [1, 1])
 
 
 def initial_row(srs: Srs, model: npt.NDArray[np.float64], quantum: int) -> PublicRow | None:

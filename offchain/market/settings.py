@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from offchain.market.errors import SettingsError
-from offchain.market.terms import most_rows
+from offchain.market.terms import FIXED_ONE
 from offchain.redact import redacted
-from offchain.scoring.policy import CONSENSUS, MAX_ROWS
+from offchain.scoring.policy import MAX_ROWS, SHOWN, WITH_PUBLIC_ROWS, PolicyTerms
 from offchain.storage.open import folder_of
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load", "urls_of"]
@@ -30,7 +30,7 @@ _PATHS = ("state", "ptau", "path", "deployment")
 _FOLDER = "folder:"
 _DEFAULT_TASK, _CSV = "digits", "csv"
 PHASES = ("accept", "enrol", "collect", "deliver", "score", "handover")
-MAX_ROUNDS = 64  # contracts/TermLimits.vy, as the next two
+MAX_ROUNDS = 256  # contracts/TermLimits.vy, as the next two
 MIN_WINDOW, MAX_WINDOW = 10, 30 * 86_400  # seconds of a phase
 
 
@@ -121,11 +121,12 @@ class OwnerSettings(Settings):
     round_reward: str = ""
     accept_tiny_reward: bool = False  # below a ten thousandth of a token
     rounds: int = 4
-    seats: int = 8  # with consensus 32 at most together with rounds
+    seats: int = 8
     min_rows: int = 0  # 0: the fewest that the policy can judge, with as many more as may be excluded
     max_excluded: int = 1
-    policy: str = "consensus"
+    policy: str = SHOWN
     byzantine: int = 1
+    cap: float = 1.0  # of the policy shown: of what a seat has shown, the most that it is paid later
     reference: bool = (
         False  # the owner trains too, on data of its own, and its row judges the others (docs/protocol.md)
     )
@@ -148,11 +149,6 @@ class OwnerSettings(Settings):
         for name, seconds in {"window": self.window, **self.windows}.items():
             if type(seconds) is not int or not MIN_WINDOW <= seconds <= MAX_WINDOW:
                 raise SettingsError(f"windows: {name}: {MIN_WINDOW} to {MAX_WINDOW} seconds, not {seconds!r}")
-        if self.has_public_rows and most_rows(self.seats, self.rounds, True, True) > MAX_ROWS:
-            raise SettingsError(
-                f"seats: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
-                f"not {self.seats} and {self.rounds}"
-            )
         if self.task_options.keys() - {"path"} and not self.path:
             raise SettingsError(f"path: name the CSV file for {', '.join(self.task_options)}")
         if self.task_name == _CSV and self.path and not self.label:
@@ -168,8 +164,13 @@ class OwnerSettings(Settings):
         return _given(self, "path", "label", "separator", "decimal", "categories", "numbers", "ignore")
 
     @property
+    def policy_terms(self) -> PolicyTerms:
+        """Raises TermsError."""
+        return PolicyTerms(rule=self.policy, byzantine=self.byzantine, cap=round(self.cap * FIXED_ONE))
+
+    @property
     def has_public_rows(self) -> bool:
-        return self.policy == CONSENSUS
+        return self.policy in WITH_PUBLIC_ROWS
 
 
 def _given(settings: Settings, *names: str) -> dict[str, Any]:

@@ -156,10 +156,6 @@ class ProjectTerms:
         """As the contract takes it."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def policy_params(self, has_reference: bool) -> bytes:
-        """What a policy gets: `params`, and whether the first row is the reference, where there may be one."""
-        return self.params + int(has_reference).to_bytes(32, "big") if self.reference else self.params
-
     def has_reference(self, seats: Sequence[int]) -> bool:
         """Whether the first row of a round, whose rows are those of these seats in order, is the owner's reference."""
         return self.reference and 0 in seats[:1]

@@ -8,8 +8,8 @@ constructor wrote, or of what stood at the address before. So a project is one o
 - the registry's code is this package's, and it lists the project. Its storage began empty too: it was made by a
   transaction whose data is this package's Registry, in the block that it names; or the user names it (`registry` in
   the settings), and so says whom to trust;
-- the code of implementation, term limits and verifier is this package's, with every immutable that belongs there, and
-  was so when the registry was made: it keeps the hash. Term limits, verifier and policies have no storage;
+- the code of implementation, term limits, referee and verifier is this package's, with every immutable that belongs
+  there, and was so when the registry was made: it keeps the hash. None of them but the implementation has any storage;
 - the verifier is over the SRS that this machine has: for another one, somebody could forge proofs;
 - the term limits admit the terms now, so the policy of now does too. Which policy that is, `check_policy` looks at.
 
@@ -64,7 +64,8 @@ _WORD = 32
 # by contract: its immutables in their order, one for each word
 IMMUTABLES: dict[str, tuple[str, ...]] = {
     "Registry": ("IMPLEMENTATION", "SINCE", "CODE"),
-    "Escrow": ("TERM_LIMITS", "VERIFIER"),
+    "Escrow": ("TERM_LIMITS", "REFEREE", "VERIFIER"),
+    "Referee": ("VERIFIER",),
     "TermLimits": (),
     "RoundVerifier": ("GRAM_KEY", "RANGE_KEY", "TAU_G2[0]", "TAU_G2[1]", "TAU_G2[2]", "TAU_G2[3]", "SRS_SIZE"),
     "RoundPolicy": (),
@@ -106,6 +107,7 @@ class Relied:
     registry: str
     implementation: str
     term_limits: str
+    referee: str
     verifier: Any  # as Ape knows it
     srs_size: int  # that the verifier is for
     known_policy: bool = False  # whether the policy is this package's, as far as it was looked at
@@ -145,23 +147,26 @@ def check_code(project: Project, contracts: Any, srs: Powers | None, registry: s
 
 
 def check_registry(provider: Any, contracts: Any, registry: str, srs: Powers | None, is_named: bool = False) -> Relied:
-    """That a registry, and the implementation, term limits and verifier of its projects, are this package's.
+    """That a registry, and the implementation, term limits, referee and verifier of its projects, are this package's.
 
     is_named: the user says which registry is to be trusted, so its creation isn't looked up. Raises as `check_code`.
     """
     said = immutables(provider, contracts.Registry, registry)
     implementation = _address(said["IMPLEMENTATION"])
     relies = immutables(provider, contracts.Escrow, implementation, "the registry's IMPLEMENTATION")
-    limits, verifier = _address(relies["TERM_LIMITS"]), _address(relies["VERIFIER"])
+    limits, referee, verifier = (_address(relies[name]) for name in ("TERM_LIMITS", "REFEREE", "VERIFIER"))
     immutables(provider, contracts.TermLimits, limits, "the escrow's TERM_LIMITS")
+    asked = immutables(provider, contracts.Referee, referee, "the escrow's REFEREE")
+    _compare("Referee", referee, asked, {"VERIFIER": relies["VERIFIER"]})
     found = immutables(provider, contracts.RoundVerifier, verifier, "the escrow's VERIFIER")
     ceremony = _ceremony_of(found) if srs is None else Ceremony(srs.tau_g2, srs.size)
     _compare("RoundVerifier", verifier, found, ceremony.words())
-    codes = (keccak(bytes(provider.get_code(relied))) for relied in (implementation, limits, verifier))
+    codes = (keccak(bytes(provider.get_code(relied))) for relied in (implementation, limits, referee, verifier))
     _compare("Registry", registry, said, {"CODE": keccak(b"".join(codes))})
     if not is_named:
         _check_creation(provider, contracts, registry, implementation, int.from_bytes(said["SINCE"], "big"))
-    return Relied(registry, implementation, limits, contract_at(contracts.RoundVerifier, verifier), ceremony.size)
+    asks = contract_at(contracts.RoundVerifier, verifier)
+    return Relied(registry, implementation, limits, referee, asks, ceremony.size)
 
 
 def check_policy(project: Project, contracts: Any, accept_unknown: bool = False) -> bool:
@@ -306,6 +311,7 @@ _HINTS = {
     "SRS_SIZE": ": it is for another SRS; if that is the one that you want, set srs_size",
     "GRAM_KEY": ": it would refuse every proof",
     "RANGE_KEY": ": it would refuse every proof",
+    "VERIFIER": ": it asks another verifier than the escrow names",
     "CODE": ": what its projects rely on was another code when it was made",
 }
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from offchain.errors import FatalError
 from offchain.market.money import MAX_AMOUNT
-from offchain.market.terms import FIXED_ONE, most_rows
-from offchain.scoring.policy import ALL_RULES, CONSENSUS, MAX_ROWS, PolicyTerms
+from offchain.market.terms import FIXED_ONE
+from offchain.scoring.policy import ALL_RULES, SHOWN, WITH_PUBLIC_ROWS, PolicyTerms
 from offchain.simulation.adversaries import ADVERSARIES
 from offchain.training.registry import task_names
 
 __all__ = ["DEFAULT_ADVERSARIES", "MAX_TRAINERS", "MarketOptions", "OptionError"]
 
 MAX_TRAINERS = 32  # seats of an escrow
-MAX_ROUNDS = 64
+MAX_ROUNDS = 256
 LEAST_RATE = 1 / FIXED_ONE  # the contracts' smallest learning rate
 DEFAULT_ADVERSARIES = ("flip-labels", "invert", "free-ride", "copy")
 
@@ -33,7 +33,8 @@ class MarketOptions:
     trainers: int = 8
     rounds: int = 5
     seed: int = 1
-    rule: str = CONSENSUS
+    rule: str = SHOWN
+    cap: float = 1.0  # of the rule shown: of what a seat has shown, the most that it is paid later
     byzantine: int = 2
     agreement_floor: float = 0.0
     decay: float = 1 / 2
@@ -57,7 +58,7 @@ class MarketOptions:
             raise OptionError(f"rounds: 1 to {MAX_ROUNDS}, not {self.rounds}")
         if self.rule not in ALL_RULES:
             raise OptionError(f"policy: one of {', '.join(ALL_RULES)}, not {self.rule}")
-        for name in ("agreement_floor", "decay", "least_rate"):
+        for name in ("agreement_floor", "decay", "least_rate", "cap"):
             if not math.isfinite(getattr(self, name)):
                 raise OptionError(f"{name.replace('_', ' ')}: a number, not {getattr(self, name)}")
         unknown = [name for name in self.adversaries if name not in ADVERSARIES]
@@ -67,11 +68,6 @@ class MarketOptions:
         if not least <= self.trainers <= MAX_TRAINERS:
             raise OptionError(
                 f"trainers: {least} to {MAX_TRAINERS} with byzantine {self.byzantine} (2 f + 3), not {self.trainers}"
-            )
-        if self.has_public_rows and most_rows(self.trainers, self.rounds, True, True) > MAX_ROWS:
-            raise OptionError(
-                f"trainers: with consensus {MAX_ROWS} at most together with rounds, for its public rows, "
-                f"not {self.trainers} and {self.rounds}: ask for fewer of either, or for another policy"
             )
         if len(self.adversaries) + 2 > self.trainers:
             raise OptionError(f"adversaries: at most {self.trainers - 2} of {self.trainers} trainers")
@@ -103,13 +99,14 @@ class MarketOptions:
                 agreement_floor=round(self.agreement_floor * FIXED_ONE),
                 decay=round(self.decay * FIXED_ONE),
                 least_rate=round(self.least_rate * FIXED_ONE),
+                cap=round(self.cap * FIXED_ONE),
             )
         except ValueError as error:
             raise OptionError(str(error)) from error
 
     @property
     def has_public_rows(self) -> bool:
-        return self.rule == CONSENSUS
+        return self.rule in WITH_PUBLIC_ROWS
 
     @property
     def is_table(self) -> bool:

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 MIN_NOISE, MAX_NOISE = 0.25, 10_000.0  # below it epsilon says nothing
-MAX_ROUNDS = 64  # of a project
+MAX_ROUNDS = 256  # of a project
 DEFAULT_DELTA = 1e-5
 
 

@@ -20,6 +20,7 @@ from offchain.market.project import Phase, Point
 from offchain.market.terms import ProjectTerms
 from offchain.proving.pairing import PointError, decode_g1
 from offchain.scoring.policy import shares
+from offchain.scoring.shown import NOTHING
 
 __all__ = ["Books", "Delivered", "Settled"]
 
@@ -41,13 +42,16 @@ class Delivered:
 
 @dataclass(frozen=True)
 class Settled:
-    """A settled round: the event, its rows, the rate that it was played with, and what was delivered and excluded."""
+    """A settled round: the event, its rows, the rate that it was played with, what was delivered and excluded, and what
+    the policy remembered.
+    """
 
     entry: Entry
     rows: tuple[Delivered, ...]
     rate: int
     delivered: tuple[Delivered, ...] = ()  # all, in the order in which they were
     excluded: tuple[Delivered, ...] = ()
+    memory: tuple[int, ...] = NOTHING
     copies: list[tuple[str, bytes]] = field(default_factory=list, compare=False)  # who named which CID later
 
     @property
@@ -105,6 +109,7 @@ class Books:
         self.submitted: dict[int, bytes] = {}
         self.delivered: dict[int, Delivered] = {}
         self.rate = terms.rate
+        self.memory: tuple[int, ...] = NOTHING  # the policy's
         self.settled: list[Settled] = []
         self.deliveries: list[Delivered] = []
         self.grants: list[tuple[str, bytes]] = []  # who named which CID of a grant of the initial model's key
@@ -311,6 +316,10 @@ class Books:
         same("the number of weights, contributions and credits", lengths, {len(seats)})
 
         payable = terms.round_reward * len(seats) // len(self.delivered)
+        if terms.has_reference(seats) and not e["policy_failed"]:
+            # rows that the owner's reference removes take their part with them, as excluded ones do
+            judged = len(self.delivered) - 1
+            payable = terms.round_reward * min(e["kept"].bit_count(), judged) // judged
         paid = sum(e["contributions"]) > 0
         penalty = len(excluded) * terms.trainer_part
         same("the credits", e["credits"], shares(payable, e["contributions"]))
@@ -324,8 +333,9 @@ class Books:
         self.pending, self.pending_to = e["pending"], e["aggregator"]
 
         rows, out = ([self.delivered[seat] for seat in group] for group in (seats, excluded))
-        self.settled.append(Settled(e, tuple(rows), self.rate, tuple(self.delivered.values()), tuple(out)))
-        self.rate = e["rate"]
+        delivered = tuple(self.delivered.values())
+        self.settled.append(Settled(e, tuple(rows), self.rate, delivered, tuple(out), self.memory))
+        self.rate, self.memory = e["rate"], tuple(e["memory"])
         self._round_over(self.active - set(seats))
 
     def _take_voided(self, e: Entry) -> None:
@@ -440,10 +450,10 @@ class Books:
         self.paid_out += e["amount"]
 
     def _take_republished(self, e: Entry) -> None:
-        must(e["aggregator"] in self.accepted, f"{e['aggregator']} may not republish")
+        must(e["by"] in self.accepted or e["by"] in self.seats, f"{e['by']} may not republish")
         settled = [settled for settled in self.settled if settled.round == e["round"]]
         must(settled, "the round was not settled")
-        settled[0].copies.append((e["aggregator"], e["cid"]))
+        settled[0].copies.append((e["by"], e["cid"]))
 
     def _take_released(self, e: Entry) -> None:
         must(e["by"] == self.owner or e["by"] in self.accepted, f"{e['by']} may not release")

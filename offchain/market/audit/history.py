@@ -18,6 +18,7 @@ from offchain.market.follow import read_logs
 from offchain.market.project import Point, Project
 from offchain.proving.encoding import Proof
 from offchain.proving.parameters import MAX_ROWS
+from offchain.scoring.shown import WORDS
 
 __all__ = ["Entry", "SettleCall", "read_history", "read_settle_call"]
 
@@ -47,6 +48,7 @@ class SettleCall:
     claimed: Point
     policy: str
     params: bytes
+    memory: tuple[int, ...]
     cid: bytes
 
 
@@ -119,7 +121,8 @@ def _read_call(data: bytes) -> SettleCall:
         claimed=(word(32 * 4), word(32 * 5)),
         policy=str(to_checksum_address(cut(32 * 6 + 12, 20))),
         params=sized(7),
-        cid=cut(32 * 8, 32),
+        memory=tuple(word(32 * (8 + k)) for k in range(WORDS)),
+        cid=cut(32 * (8 + WORDS), 32),
     )
 
 

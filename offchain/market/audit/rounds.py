@@ -4,7 +4,8 @@ The proofs are verified here, by the Python verifiers, against the commitments t
 depends on what the chain's own verifier said. The matrix that they show is given to the policy, in Python too if it is
 one of this package's. The aggregate is sum_i k_i C_i, with its weights.
 
-In a project with public rows the aggregates of the rounds before are rows of the matrix too.
+In a project with public rows the aggregates of the rounds before are rows of the matrix too. What the policy remembers
+follows from round to round, from nothing on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from offchain.market.audit.books import Settled
+from offchain.market.audit.books import Settled, mask
 from offchain.market.audit.finding import Difference, must, same
 from offchain.market.audit.history import SettleCall
 from offchain.market.project import Point, Project
@@ -37,6 +38,7 @@ def check_proofs(project: Project, srs: Srs, settled: Settled, call: SettleCall,
     """
     delivered = (delivery.commitment for delivery in settled.delivered)
     same("the list of commitments", call.commitments, (*delivered, *public))
+    same("what the policy remembered", call.memory, settled.memory)
     commitments = _proved(settled, call)
     context = project.context(settled.round, settled.entry["aggregator"])
     terms, rows = project.terms, len(settled.rows)
@@ -73,15 +75,21 @@ def check_policy(project: Project, relied_on: Relied, settled: Settled, call: Se
     same("the contributions", entry["contributions"], outcome.contributions)
     same("the agreement", entry["agreement"], outcome.agreement)
     same("the next rate", entry["rate"], outcome.next_rate)
+    same("what the policy remembers", tuple(entry["memory"]), outcome.memory)
     commitment = combine([row.commitment for row in settled.rows], outcome.weights)
     same("the aggregate's commitment", settled.aggregate, commitment)
 
 
 def _replayed(project: Project, settled: Settled, call: SettleCall) -> Outcome:
     try:
-        has_reference = project.terms.has_reference(settled.seats)
         return evaluate(
-            len(settled.rows), call.proof.gram, project.terms.policy_terms, settled.rate, has_reference=has_reference
+            len(settled.rows),
+            call.proof.gram,
+            project.terms.policy_terms,
+            settled.rate,
+            seats=mask(settled.seats),
+            has_reference=project.terms.has_reference(settled.seats),
+            memory=settled.memory,
         )
     except NotAGramMatrixError as error:
         raise Difference(f"the matrix can't be one of products: {error}") from error
@@ -99,11 +107,15 @@ def _asked(project: Project, verifier: Any, settled: Settled, call: SettleCall) 
         call.proof.as_struct(),
         terms.policy,
         terms.policy_gas,
-        terms.policy_params(terms.has_reference(settled.seats)),
+        terms.params,
         settled.rate,
+        mask(settled.seats),
+        terms.has_reference(settled.seats),
+        list(settled.memory),
         IDENTITY,
     )
     said, failed = answer[0], answer[1]
     kept = [bool(said.kept >> row & 1) for row in range(rows)]
     weights, contributions = list(said.weights[:rows]), list(said.contributions[:rows])
-    return Outcome(not any(kept), kept, weights, contributions, said.agreement, said.next_rate), bool(failed)
+    outcome = Outcome(not any(kept), kept, weights, contributions, said.agreement, said.next_rate, tuple(said.memory))
+    return outcome, bool(failed)

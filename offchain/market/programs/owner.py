@@ -27,7 +27,6 @@ from offchain.market.settings import OwnerSettings
 from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Schedule
 from offchain.market.trust import check_policy_of
-from offchain.scoring.policy import CONSENSUS, PolicyTerms
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_from_bytes, task_to_bytes
 from offchain.storage.unixfs import cid_of
@@ -216,8 +215,8 @@ def _terms(settings: OwnerSettings, around: Surroundings, deployment: dict[str, 
     journal.write("task", published)
     journal.set_fact("model", {"key": key.hex()})
 
-    policy_terms = PolicyTerms(rule=settings.policy, byzantine=settings.byzantine)
-    name = "consensus_policy" if settings.policy == CONSENSUS else "round_policy"
+    policy_terms = settings.policy_terms
+    name = "consensus_policy" if settings.has_public_rows else "round_policy"
     policy = contract_at(getattr(around.contracts, policy_terms.contract), deployment[name])
     has_first = settings.has_public_rows and settings.open
     row = first_row(initial_row(around.srs, model, quantum) if has_first else None)
