@@ -142,10 +142,11 @@ def test_constructor__no_implementation__reverts(project: Any, parties: Any) -> 
 
 
 def test_constructor__keeps_its_block_and_the_code_that_its_projects_rely_on(
-    project: Any, chain: Any, parties: Any, implementation: Any, term_limits: Any, verifier: Any
+    project: Any, chain: Any, parties: Any, implementation: Any, term_limits: Any, referee: Any, verifier: Any
 ) -> None:
     made = parties.deployer.deploy(project.Registry, implementation)
-    codes = b"".join(keccak(bytes(chain.provider.get_code(c.address))) for c in (implementation, term_limits, verifier))
+    relied_on = implementation, term_limits, referee, verifier
+    codes = b"".join(keccak(bytes(chain.provider.get_code(contract.address))) for contract in relied_on)
     assert (made.SINCE(), bytes(made.CODE())) == (chain.blocks.head.number, keccak(codes))
 
 
@@ -156,7 +157,7 @@ def test_constructor__implementation_that_names_nothing__has_the_code_of_none(
     made = parties.deployer.deploy(project.Registry, token)
     own = keccak(bytes(chain.provider.get_code(token.address)))
     none = bytes(32), keccak(b"")  # of the zero address, which is an account once something was sent to it
-    assert bytes(made.CODE()) in [keccak(own + 2 * empty) for empty in none]
+    assert bytes(made.CODE()) in [keccak(own + 3 * empty) for empty in none]
 
 
 # --- address_of

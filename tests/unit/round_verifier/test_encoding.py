@@ -17,7 +17,7 @@ from offchain.proving.encoding import PROOF_TYPE, Proof
 from tests.escrow_driver import ONE, outcome_bytes
 from tests.round_cases import RoundCase, case_named
 from tests.unit.escrow.test_settle_proof import proof_of
-from tests.unit.round_verifier.test_judge import JUDGE, PARAMS, RATE, VerifierFor, call, judged
+from tests.unit.round_verifier.test_judge import JUDGE, VerifierFor, call, judged
 
 WORD = 32
 ERROR = "verifier: encoding not canonical"
@@ -136,7 +136,8 @@ def asked(policy: Any, owner: Any) -> Any:
 
 def in_bytes(verifier: Any, case: RoundCase, policy: Any, proof: bytes) -> bytes:
     """Calldata of `judge` as the escrow encodes it: the proof is a Bytes."""
-    arguments = [*case.arguments[:5], proof, policy.address, 1_000_000, PARAMS, RATE, (0, 0)]
+    arguments = list(judged(case, policy.address, 1_000_000))
+    arguments[5] = proof
     return bytes(verifier.judge.encode_input(*judged(case, policy)))[:4] + encode(JUDGE, arguments)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import ape
 import pytest
 from eth_abi import encode
-from eth_utils import keccak
 from py_ecc.optimized_bn128 import FQ, Z1, add, is_inf, multiply, normalize
 from web3.exceptions import ContractLogicError
 
