@@ -22,7 +22,7 @@ FILE = Path(__file__).parents[2] / "tests" / "gas_snapshot.json"
 TOLERANCE = 0.02  # of a figure: proofs are random, and a zero byte of calldata is cheaper
 RULES = ("trimmed-cosine", "shown")
 ROWS = 10
-CONTRACTS = ("Escrow", "Registry", "TermLimits", "RoundVerifier", "RoundPolicy", "ConsensusPolicy")
+CONTRACTS = ("Escrow", "Referee", "Registry", "TermLimits", "RoundVerifier", "RoundPolicy", "ConsensusPolicy")
 
 Snapshot = dict[str, dict[str, Any]]
 

@@ -11,11 +11,23 @@ from offchain.experiments.quantisation import QUANTISATION
 from offchain.experiments.rate import RATE
 from offchain.experiments.reference import REFERENCE
 from offchain.experiments.robustness import ROBUSTNESS
+from offchain.experiments.shown import SHOWN_EXPERIMENT
 from offchain.experiments.stability import STABILITY
 
 __all__ = ["EXPERIMENTS"]
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (FAIRNESS, ROBUSTNESS, MANIPULATION, STABILITY, QUANTISATION, BUFFERS, RATE, REFERENCE, COST)
+    for experiment in (
+        FAIRNESS,
+        ROBUSTNESS,
+        MANIPULATION,
+        SHOWN_EXPERIMENT,
+        STABILITY,
+        QUANTISATION,
+        BUFFERS,
+        RATE,
+        REFERENCE,
+        COST,
+    )
 }

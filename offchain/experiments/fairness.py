@@ -24,6 +24,7 @@ from offchain.experiments.federation import play, retrain
 from offchain.experiments.rules import POLICIES, RIVALS, rule
 from offchain.experiments.runner import Cell
 from offchain.experiments.statistics import interval, pearson, spearman
+from offchain.scoring.policy import SHOWN
 from offchain.scoring.utility.exact import shapley_of_table
 from offchain.simulation.settings import deal
 from offchain.training.task import Samples
@@ -33,7 +34,7 @@ __all__ = ["FAIRNESS", "holder"]
 SETTINGS = ("label-noise", "size", "feature-noise", "distribution", "dirichlet-0.5", "missing-classes")
 TRAINERS = (5, 8, 10)
 BYZANTINE = {5: 1, 8: 2, 10: 3}
-RULES = (*POLICIES, *RIVALS)
+RULES = (SHOWN, *POLICIES, *RIVALS)
 AGAIN = "exact, trained again"
 OTHER_SEED = 1_000
 
@@ -109,7 +110,7 @@ def _tables(results: Results) -> list[Table]:
         ranks = _rows(found, names, lambda r, name: spearman(r[name], r["shapley"]))
         tables.append(Table(f"Spearman with exact Shapley, n = {n}", columns, ranks))
         if n == 8:
-            ranks = _rows(found, ("consensus", *RIVALS), lambda r, name: spearman(r[name], _mean(r)))
+            ranks = _rows(found, (SHOWN, "consensus", *RIVALS), lambda r, name: spearman(r[name], _mean(r)))
             tables.append(Table(f"Spearman with the mean of both trainings, n = {n}", columns, ranks))
         values = _rows(found, names, lambda r, name: pearson(r[name], r["shapley"]))
         tables.append(Table(f"Pearson with exact Shapley, n = {n}", columns, values))

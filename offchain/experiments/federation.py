@@ -12,15 +12,18 @@ An attacking party holds the first seats (`attacked_shares`).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.experiments.rules import RoundView, Rule
+from offchain.market.public_rows import with_newest
 from offchain.proving.gram import gram_matrix
 from offchain.proving.kernels.fold import exact_products, join_digits, signed_digits
+from offchain.scoring.shown import NOTHING
 from offchain.simulation.attacks.attack import Attack, Knowledge
 from offchain.simulation.attacks.sybil import split_shards
 from offchain.training.batched import evaluate_many, train_many
@@ -123,7 +126,12 @@ def play(
     residuals = np.zeros((n, model.size))
     own_residual = np.zeros(model.size)
     past: list[Floats] = []
-    public: list[Digits] = []  # the initial model in quanta, then every aggregate that kept anything
+    first: list[Digits] = []  # the initial model in quanta
+    aggregates: list[npt.NDArray[np.int64]] = []  # as the market has them for public rows
+    sent: list[Floats] = []  # by the party, and what it would have sent
+    trained: list[Floats] = []
+    others: Floats | None = None  # everybody else's last updates
+    memory = NOTHING
     quantum = 0
     decayed = 1.0
     pay = np.zeros(n)
@@ -132,9 +140,15 @@ def play(
         updates = setup.train(np.repeat(model[None], n, axis=0), shares, range(n), seed, round_, decayed)
         if not quantum:
             quantum = choose_quantum(updates[-1:], setup.bits or 16)  # an honest trainer's pilot
-            public.append(signed_digits(in_quanta(model, quantum)))
+            first.append(signed_digits(in_quanta(model, quantum)))
+        public = [*first, *map(signed_digits, aggregates)]
         if party:
-            updates = _attacked(party, updates, model, past, round_, quantum, random)
+            trained.append(updates[: party.seats].copy())
+            know = _knowledge(party, updates, model, past, round_, quantum, random)
+            know = replace(know, sent=tuple(sent), trained=tuple(trained), others=others, memory=memory)
+            others = updates[party.seats :].copy()
+            updates = np.vstack([party.attack.updates(know), others])
+            sent.append(updates[: party.seats].copy())
         values = np.empty(updates.shape, dtype=np.int16)
         for i in range(n):
             quantised = quantise(updates[i], residuals[i], quantum, setup.bits or 16)
@@ -160,13 +174,14 @@ def play(
             validation=setup.data.test,
         )
         decision = decide(view)
+        memory = decision.memory
         pay += decision.pay / setup.rounds
         decayed *= decision.decay
         step = np.zeros_like(model)
         if decision.total > 0:
             step = decision.weights @ seen / decision.total
             aggregate = decision.weights @ values.astype(np.float64)  # float64 holds a policy's exactly
-            public.append(signed_digits(aggregate.astype(np.int64)))
+            aggregates = with_newest(aggregates, aggregate.astype(np.int64), operator.add)
         past.append(step)
         model = model + step
         accuracies.append(setup.accuracy(model))
@@ -175,7 +190,7 @@ def play(
     return Played(pay, accuracies, model, views)
 
 
-def _attacked(
+def _knowledge(
     party: Party,
     updates: Floats,
     model: Floats,
@@ -183,10 +198,10 @@ def _attacked(
     round_: int,
     quantum: int,
     random: np.random.Generator,
-) -> Floats:
+) -> Knowledge:
     k = party.seats
     one_update = party.attack.kind == "sybil" and not party.attack.name.startswith("shards")
-    know = Knowledge(
+    return Knowledge(
         model=model,
         own=np.repeat(updates[:1], k, axis=0) if one_update else updates[:k],
         past=tuple(past),
@@ -197,7 +212,6 @@ def _attacked(
         random=random,
         honest=updates[k:] if party.omniscient else None,
     )
-    return np.vstack([party.attack.updates(know), updates[k:]])
 
 
 def _products(values: npt.NDArray[np.int16], public: Sequence[Digits]) -> list[list[int]]:

@@ -32,12 +32,14 @@ SETTINGS = ("same", "dirichlet-1")
 TRAINERS, BYZANTINE, HOSTILE = 10, 3, 3
 FREE_ROUNDS = 10
 SEATS, SYBIL_BYZANTINE, SPLITS = 16, 4, (2, 3, 4, 5)
-PAY = tuple(name for name, attack in ATTACKS.items() if attack.kind in ("pay", "poison"))
+# those that need several rounds are tried in the experiment "shown"
+LATER = {name for name in ATTACKS if name.startswith(("repeat-", "late-"))} | {"cycle", "average-own", "mix", "mix-add"}
+PAY = tuple(name for name, attack in ATTACKS.items() if attack.kind in ("pay", "poison") and name not in LATER)
 # and the seats that it takes; copy-noise trains
 FREE = {
     name: HOSTILE if name.startswith("ring") else 1
     for name, attack in ATTACKS.items()
-    if attack.kind == "free-rider" and name != "copy-noise"
+    if attack.kind == "free-rider" and name != "copy-noise" and name not in LATER - {"late-switch"}
 }
 LONE = ("sharpen-half", "sharpen", "adaptive")  # of the pay attacks, those that one seat over ten rounds tries
 SYBIL = tuple(name for name, attack in ATTACKS.items() if attack.kind == "sybil")

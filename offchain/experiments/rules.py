@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from offchain.scoring.policy import CONSENSUS, ONE, PolicyTerms, evaluate
+from offchain.scoring.policy import ONE, SHOWN, WITH_PUBLIC_ROWS, PolicyTerms, evaluate
 from offchain.scoring.robust.rules import ROBUST_RULES
+from offchain.scoring.shown import NOTHING
 from offchain.scoring.utility.cosine_gradient import cosine_gradient
 from offchain.training.batched import evaluate_many
 from offchain.training.task import Samples, Task
@@ -47,34 +48,42 @@ class Decision:
     weights: Floats  # float64[n], of the aggregate; integers where a policy decides
     total: float  # what the weighted sum is divided by; 0: the model stays
     decay: float = 1.0  # of the learning rate, from the next round on
+    memory: tuple[int, ...] = NOTHING  # what the policy remembers, which all can read
 
 
 Rule = Callable[[RoundView], Decision]
 
 
 def rule(name: str, byzantine: int, *, public: bool = True, reference: bool = False, **terms: int) -> Rule:
-    """By name: a policy (with the public rows, if it takes them and `public`), a rival or a robust rule.
+    """By name: a policy (with the public rows, if it takes them and `public`), a rival or a robust rule. A policy may
+    remember: what this returns is for the rounds of one project, in order.
 
     With `reference` the owner's row judges, where there is one. `terms` are further fields of a policy's terms.
     """
-    if name in POLICIES:
-        return _policy(PolicyTerms(name, byzantine, **terms), public and name == CONSENSUS, reference)
+    if name in (*POLICIES, SHOWN):
+        return _policy(PolicyTerms(name, byzantine, **terms), public and name in WITH_PUBLIC_ROWS, reference)
     if name in RIVALS:
         return _rival(RIVALS[name])
     return _robust(name, byzantine)
 
 
 def _policy(terms: PolicyTerms, public: bool, reference: bool) -> Rule:
+    memory = NOTHING
+
     def decide(view: RoundView) -> Decision:
+        nonlocal memory
         n = len(view.updates)
         gram = _bordered(view.gram, view.public, n) if public else list(view.gram)
         judges = int(reference and view.reference is not None)
         if reference and view.reference is not None:
             gram = [*(view.reference if public else view.reference[: 1 + n]), *gram]
-        outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges))
+        outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges), memory=memory)
+        memory = outcome.memory
         weights = np.array(outcome.weights[judges:], dtype=np.float64)
         shares = _shares(np.array([float(c) for c in outcome.contributions[judges:]]))
-        return Decision(shares, weights, float(weights.sum()), outcome.next_rate / ONE)
+        if judges:  # rows that the reference removes take their part of the reward with them
+            shares *= sum(outcome.kept) / n
+        return Decision(shares, weights, float(weights.sum()), outcome.next_rate / ONE, memory)
 
     return decide
 

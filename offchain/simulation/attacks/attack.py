@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from offchain.scoring.shown import NOTHING
 from offchain.training.task import Samples
 
 __all__ = ["Attack", "Floats", "Knowledge", "noise_like"]
@@ -35,6 +36,10 @@ class Knowledge:
     # everybody else's updates, float64[m, d]: the protocol keeps them from it, since commitments stay behind hashes
     # until no more are taken; for harder experiments alone
     honest: Floats | None = None
+    sent: Sequence[Floats] = ()  # float64[k, d], by its accounts in earlier rounds
+    trained: Sequence[Floats] = ()  # float64[k, d], what they would have sent honestly, this round's the last
+    others: Floats | None = None  # everybody else's updates of the last round: aggregators open them
+    memory: Sequence[int] = NOTHING  # the policy's; its accounts have the first seats
 
     @property
     def sample(self) -> Floats:

@@ -22,6 +22,11 @@
 | model-noise | the same with noise of 0.3 of its norm |
 | copy-noise | one account trains, the others send its update with noise of a quarter of its norm |
 | late-switch | two honest rounds, then delta |
+| repeat-first | one honest update, again and again |
+| repeat-noise | the same, with noise of half its norm |
+| repeat-third | trains every third round, and sends the mean of its last three updates |
+| cycle | three honest updates, in turn |
+| late-X | one honest round, then X, for X in delta, history, extrapolate, mixture, masked, positive and cube |
 
 Without a past step a replay is zero, and noise-like has norm 1. With fewer than it takes, extrapolate and curve go as
 far as there are steps: s_1 alone, or 2 s_1 - s_2. extrapolate to cube are brought to the norm of the last step, so that
@@ -140,6 +145,41 @@ def _late_switch(know: Knowledge) -> Floats:
     return know.own.copy() if know.round < HONEST_ROUNDS else _delta(know)
 
 
+def _repeat(count: int) -> Callable[[Knowledge], Floats]:
+    """Its first `count` updates, in turn."""
+
+    def updates(know: Knowledge) -> Floats:
+        return know.own.copy() if len(know.sent) < count else know.sent[-count].copy()
+
+    return updates
+
+
+def _repeat_noise(know: Knowledge) -> Floats:
+    if not know.trained:
+        return know.own.copy()
+    first = know.trained[0]
+    return first.copy() if len(know.trained) == 1 else first + noise_like(first, 0.5, know.random)
+
+
+def _repeat_third(know: Knowledge) -> Floats:
+    result: Floats = np.mean(np.stack(know.trained[::3][-3:]), axis=0) if know.trained else know.own.copy()
+    return result
+
+
+def _late(updates: Callable[[Knowledge], Floats]) -> Callable[[Knowledge], Floats]:
+    """Honest in the first round, when what a seat has shown is remembered."""
+    return lambda know: updates(know) if know.past else know.own.copy()
+
+
+LATE: dict[str, Callable[[Knowledge], Floats]] = {
+    "delta": _delta,
+    "history": _history,
+    "extrapolate": _extrapolated(2),
+    "mixture": _made_of(_mixture),
+    "masked": _made_of(_masked),
+    "positive": _made_of(lambda know, steps: np.maximum(steps[0], 0.0)),
+    "cube": _made_of(lambda know, steps: steps[0] ** 3),
+}
 FREE_RIDER = (
     Attack("zero", "free-rider", lambda know: np.zeros_like(know.own)),
     Attack("noise", "free-rider", _noise),
@@ -161,4 +201,9 @@ FREE_RIDER = (
     Attack("model-noise", "free-rider", _noisy(_model)),
     Attack("copy-noise", "free-rider", _copy_noise),
     Attack("late-switch", "free-rider", _late_switch),
+    Attack("repeat-first", "free-rider", _repeat(1)),
+    Attack("repeat-noise", "free-rider", _repeat_noise),
+    Attack("repeat-third", "free-rider", _repeat_third),
+    Attack("cycle", "free-rider", _repeat(3)),
+    *(Attack(f"late-{name}", "free-rider", _late(updates)) for name, updates in LATE.items()),
 )

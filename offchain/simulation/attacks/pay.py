@@ -7,12 +7,16 @@
 | pool-noise | the same, each with noise of half its norm, to look like several |
 | sharpen, sharpen-half | the honest update and twice, or half, the last public step, to agree more with everybody |
 | concentrate | the mean from one account, the others' own from theirs |
-| adaptive | what of `STRATEGIES` the consensus policy pays most for in a round that the party makes up |
+| adaptive | what of `STRATEGIES` the policy *shown* pays most for in a round that the party makes up |
+| mix | the mean of four others' last updates, which whoever aggregates can read |
+| mix-add | its own update and half of such a mean |
+| average-own | the mean of its own last four updates |
 
 *adaptive* runs the policy itself, in the integers of the contract, on its accounts' candidate rows beside a surrogate
-of everybody else's (`surrogate`), with the past steps as public rows; of equal pay the earlier strategy is sent, honest
-ones first. It optimises over a small grid and by a guess of the round, so what it gains is a lower bound on what an
-adaptive attacker can gain. Against other rules it is only one attack more. Cost: the policy once a strategy.
+of everybody else's (`surrogate`), with the past steps as public rows and with what every seat has shown; of equal pay
+the earlier strategy is sent, honest ones first. It optimises over a small grid and by a guess of the round, so what it
+gains is a lower bound on what an adaptive attacker can gain. Against other rules it is only one attack more. Cost: the
+policy once a strategy.
 """
 
 from __future__ import annotations
@@ -22,11 +26,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from offchain.proving.gram import gram_matrix
-from offchain.scoring.policy import CONSENSUS, MAX_ROWS, ONE, PolicyTerms, evaluate
+from offchain.scoring.policy import ONE, SHOWN, PolicyTerms, evaluate
 from offchain.simulation.attacks.attack import Attack, Floats, Knowledge, noise_like
 
 __all__ = ["PAY", "STRATEGIES", "expected_pay", "surrogate"]
 
+WINDOW = 4  # past steps that are public rows by themselves
+MIXED = 4  # updates of others in a mixture
 UNKNOWN_COSINE = 0.5  # of honest updates, to a party that has one alone
 LARGEST = (1 << 15) - 1  # entry of an update
 TINY = 1e-300  # instead of a norm of 0
@@ -115,13 +121,39 @@ def _along(rows: Floats, steps: Sequence[Floats]) -> Floats:
 
 
 def expected_pay(know: Knowledge, updates: Floats, others: Floats) -> float:
-    """The part of a round's reward that the party's `updates` get by consensus beside those of `others`; 0 if void."""
+    """The part of a round's reward that the party's `updates` get beside those of `others`; 0 if void."""
     rows = len(updates) + len(others)
-    public = [step[None] for step in know.past[-(MAX_ROWS - rows) :]] if rows < MAX_ROWS else []
+    older = know.past[:-WINDOW]
+    rest = [np.mean(np.stack(older), axis=0)[None]] if older else []  # the length of a public row doesn't matter
+    public = [*rest, *(step[None] for step in know.past[-WINDOW:])]
     values = np.clip(np.rint(np.vstack([updates, others, *public]) / know.quantum), -LARGEST - 1, LARGEST)
-    terms = PolicyTerms(CONSENSUS, max(0, min(know.byzantine, (rows - 3) // 2)))
-    contributions = evaluate(rows, gram_matrix(values.astype(np.int16)), terms, ONE).contributions
+    terms = PolicyTerms(SHOWN, max(0, min(know.byzantine, (rows - 3) // 2)))
+    gram = gram_matrix(values.astype(np.int16))
+    contributions = evaluate(rows, gram, terms, ONE, memory=know.memory).contributions
     return sum(contributions[: len(updates)]) / max(1, sum(contributions))
+
+
+def _mixed(know: Knowledge) -> Floats | None:
+    """Brought to the norm of its own update."""
+    if know.others is None:
+        return None
+    mean = know.others[:MIXED].mean(axis=0)
+    return np.repeat(_unit(mean)[None], len(know.own), axis=0) * np.linalg.norm(know.own, axis=1, keepdims=True)
+
+
+def _mix(know: Knowledge) -> Floats:
+    mixed = _mixed(know)
+    return know.own.copy() if mixed is None else mixed
+
+
+def _mix_add(know: Knowledge) -> Floats:
+    mixed = _mixed(know)
+    return know.own.copy() if mixed is None else know.own + 0.5 * mixed
+
+
+def _average_own(know: Knowledge) -> Floats:
+    result: Floats = np.mean(np.stack(know.trained[-4:]), axis=0) if know.trained else know.own.copy()
+    return result
 
 
 def _adaptive(know: Knowledge) -> Floats:
@@ -137,4 +169,7 @@ PAY = (
     Attack("sharpen-half", "pay", _sharpen(0.5)),
     Attack("concentrate", "pay", _concentrate),
     Attack("adaptive", "pay", _adaptive),
+    Attack("mix", "pay", _mix),
+    Attack("mix-add", "pay", _mix_add),
+    Attack("average-own", "pay", _average_own),
 )

@@ -72,9 +72,9 @@ def test_proof__in_python__has_the_type_that_the_verifier_judges(project: Any) -
     assert [component.name for component in proof.components] == ["size", *(field.name for field in fields(Proof))]
 
 
-def test_escrow__selector_of_judge__is_the_verifiers(project: Any) -> None:
+def test_referee__selector_of_judge__is_the_verifiers(project: Any) -> None:
     (judge,) = (method for method in project.RoundVerifier.contract_type.view_methods if method.name == "judge")
-    source = (TREE / "contracts" / "Escrow.vy").read_text()
+    source = (TREE / "contracts" / "Referee.vy").read_text()
     (selector,) = re.findall(r"^JUDGE: constant\(bytes4\) = 0x([0-9a-f]{8})$", source, re.MULTILINE)
     assert keccak(text=judge.selector)[:4].hex() == selector
 

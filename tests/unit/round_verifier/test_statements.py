@@ -121,13 +121,13 @@ def test_judge__proof_of_a_wrong_entry__refused_by_both(ask_both: AskBoth, publi
 # --- more rows than the contract takes
 
 
-@pytest.mark.parametrize(("rows", "python"), [(32, "lengths don't match"), (33, "dimension out of bounds")])
-def test_judge__more_rows_than_32__refused_by_both(ask_both: AskBoth, rows: int, python: str) -> None:
+@pytest.mark.parametrize(("rows", "python"), [(40, "lengths don't match"), (41, "dimension out of bounds")])
+def test_judge__more_rows_than_40__refused_by_both(ask_both: AskBoth, rows: int, python: str) -> None:
     """The Gram proof would be right. The contract refuses before it begins, by the bounds of its arguments."""
     case = prove(UPDATES, TAILS)
-    zeros = RoundCase(zero_case(replace(case.gram, dimension=50), rows), case.ranges)
+    zeros = RoundCase(zero_case(replace(case.gram, dimension=58), rows), case.ranges)
     said = ask(ask_both, case, call_of(zeros))
-    assert said == Answers("range: wrong lengths" if rows == 32 else "", python)
+    assert said == Answers("range: wrong lengths" if rows == 40 else "", python)
 
 
 # --- another SRS

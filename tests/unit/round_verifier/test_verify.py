@@ -134,10 +134,10 @@ def test_verify__same_tau_in_a_larger_srs__accepts(deploy: Callable[..., Any]) -
     deploy("RoundVerifier", BASE.key[0], 2**20).verify(*BASE.arguments)
 
 
-def test_verify__more_rows_than_32__reverts(verifier_for: VerifierFor) -> None:
+def test_verify__more_rows_than_40__reverts(verifier_for: VerifierFor) -> None:
     # refused before the function starts, by the bound of the argument: without a message
     case = case_named("most rows")
-    longer = replace(case.gram, commitments=[*case.gram.commitments, case.gram.commitments[0]])
+    longer = replace(case.gram, commitments=[case.gram.commitments[0]] * 41)
     with ape.reverts("Transaction failed."):
         verifier_for(case).verify(*replace(case, gram=longer).arguments)
 

@@ -190,13 +190,13 @@ def test_check__good_value__passes(term_limits: Any, terms: dict[str, Any], chan
 # the least and the most that each may be, where the others are not in its way
 LEAST = {
     "dimension": 52, "bits": 2, "rounds": 1, "min_rows": 30, "max_excluded": 0, "public_rows": False,
-    "reference": False, "first_row": bytes(32), "collect_window": 10, "deliver_window": 10, "score_window": 10, "handover_window": 10,
-    "policy_gas": 100_000,
+    "reference": False, "first_row": bytes(32), "collect_window": 10, "deliver_window": 10, "score_window": 10,
+    "handover_window": 10, "policy_gas": 100_000,
 }  # fmt: skip
 MOST = {
     "dimension": 2**32 - 1, "bits": 16, "rounds": 256, "min_rows": 30, "max_excluded": 26, "public_rows": True,
-    "reference": True, "first_row": b"\xff" * 32, "collect_window": 2_592_000, "deliver_window": 2_592_000, "score_window": 2_592_000,
-    "handover_window": 2_592_000, "policy_gas": 10_000_000,
+    "reference": True, "first_row": b"\xff" * 32, "collect_window": 2_592_000, "deliver_window": 2_592_000,
+    "score_window": 2_592_000, "handover_window": 2_592_000, "policy_gas": 10_000_000,
 }  # fmt: skip
 PACKED: dict[str, dict[str, Any]] = {
     "none": LEAST,
