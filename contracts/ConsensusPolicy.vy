@@ -15,8 +15,8 @@
         order: the earlier row stays. Medians are lower medians. Divisions round towards zero. ONE = 2^32 is 1.0.
 
         *Shown* is consensus with a memory. In the first round that pays anybody nothing but the initial model is public, so
-        what a seat gets then can't be made of what others know: it is what the seat has shown, and later rounds pay it no
-        larger part than `cap` times that.
+        what a seat gets then can't be made of what others know: it is what the seat has shown. Later rounds pay it an average
+        of what it contributed lately, and no larger part than `cap` times what it has shown.
         `offchain/scoring/consensus.py` and `shown.py` have the formulas.
 @dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the numbers
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are
@@ -65,9 +65,11 @@ MAX_CAP: constant(uint256) = 2**40     # 256.0
 CONSENSUS: constant(uint256) = 4
 SHOWN: constant(uint256) = 5
 
-# The memory of SHOWN: what each seat has shown, eight a word, of all that was shown in the first round, 2^32 = 1.0
+# The memory of SHOWN, of parts of all that was contributed, 2^32 = 1.0: eight seats a word, what each has shown, and four words
+# further on its average
 MAX_SHARE: constant(uint256) = 2**32 - 1
-HAS_SHOWN: constant(uint256) = 4       # the word that is 1 from then on
+AVERAGES: constant(uint256) = 4
+PAST: constant(uint256) = 3            # quarters of an average that are of earlier rounds
 
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
@@ -351,33 +353,37 @@ def _capped(
     contributions: uint256[32], rows: uint256, seats: uint256, cap: uint256, memory: uint256[8]
 ) -> (uint256[32], uint256[8]):
     """
-    @notice Contributions as parts of all that was contributed, 2^32 = 1.0, those of later rounds at most `cap` times what their
-            seats have shown; and the memory.
+    @notice Contributions as averages of parts of all that was contributed, 2^32 = 1.0, at most `cap` times what their seats have
+            shown; and the memory. In the first round that pays anybody they are what is shown.
     """
-    parts: uint256[32] = empty(uint256[32])
+    paid: uint256[32] = empty(uint256[32])
     total: uint256 = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
         total += contributions[i]
     if total == 0:
-        return parts, memory
-    has_shown: bool = memory[HAS_SHOWN] != 0
-    shown: uint256[8] = memory
+        return paid, memory
+    has_shown: bool = (memory[0] | memory[1] | memory[2] | memory[3]) != 0
+    kept: uint256[8] = memory
     if not has_shown:
-        shown = empty(uint256[8])
-        shown[HAS_SHOWN] = 1
+        kept = empty(uint256[8])
     row: uint256 = 0
     for seat: uint256 in range(MAX_ROWS):
         if (seats >> seat) & 1 == 1:
             part: uint256 = min(MAX_SHARE, contributions[row] * ONE // total)
+            word: uint256 = seat >> 3
             offset: uint256 = (seat & 7) << 5
             if has_shown:
-                part = min(part, (cap * ((shown[seat >> 3] >> offset) & MAX_SHARE)) >> 32)
+                last: uint256 = (kept[word + AVERAGES] >> offset) & MAX_SHARE
+                average: uint256 = (PAST * last + part) // (PAST + 1)
+                kept[word + AVERAGES] ^= (last ^ average) << offset
+                paid[row] = min(average, (cap * ((kept[word] >> offset) & MAX_SHARE)) >> 32)
             else:
-                shown[seat >> 3] |= part << offset
-            parts[row] = part
+                kept[word] |= part << offset
+                kept[word + AVERAGES] |= part << offset
+                paid[row] = part
             row += 1
     assert row == rows, "policy: wrong seats"
-    return parts, shown
+    return paid, kept
 
 
 @internal

@@ -446,6 +446,7 @@ NOT_IN_THE_BOOKS = {
     ("Delivered", "cid"),  # contents
     ("Settled", "kept"),  # policy
     ("Settled", "policy_failed"),  # policy
+    ("Settled", "memory"),  # policy
     ("Settled", "agreement"),  # policy
     ("Settled", "weights"),  # policy
     ("Settled", "contributions"),  # policy; so little more makes no other credit
@@ -590,13 +591,22 @@ def test_read_call__any_arguments__are_those_that_were_encoded(play: Play) -> No
         (7, 8),
         "0x" + "ab" * 20,
         b"params",
+        list(range(20, 28)),
         b"\x09" * 32,
     )
     call = bytes(play.project.escrow.settle.encode_input(*arguments))
     for data in (call, with_odd_offsets(call)):
         (read,) = history_module._calls_within(data, play.project.escrow.contract_type)
         assert read == SettleCall(
-            3, 0x0201, ((1, 2), (5, 6)), proof, (7, 8), to_checksum_address("0x" + "ab" * 20), b"params", b"\x09" * 32
+            3,
+            0x0201,
+            ((1, 2), (5, 6)),
+            proof,
+            (7, 8),
+            to_checksum_address("0x" + "ab" * 20),
+            b"params",
+            tuple(range(20, 28)),
+            b"\x09" * 32,
         )
     short = call[: -(32 - len(b"params")) - 1]  # without the padding, and the last byte of what it pads
     assert list(history_module._calls_within(short, play.project.escrow.contract_type)) == []

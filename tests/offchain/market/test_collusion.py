@@ -122,6 +122,6 @@ def test_settle__entries_that_wrap_around__range_proof_refuses_what_the_gram_pro
     with ape.reverts("verifier: pairing check failed"):
         order = sum(delivery.seat << 8 * i for i, delivery in enumerate(deliveries))
         shown = Proof(tuple(claimed), proof, range_proof, hints).encode()
-        arguments = 0, order, commitments, shown, (0, 0), terms.policy, terms.params, b"\x01" * 32
+        arguments = 0, order, commitments, shown, (0, 0), terms.policy, terms.params, [0] * 8, b"\x01" * 32
         project.escrow.settle(*arguments, sender=aggregator.account)
     assert project.status() == before

@@ -253,7 +253,7 @@ def test_project__nobody_has_joined__terms_task_and_commands(company: Company, s
         "0.333332 PLAIN at stake: 0.166666 PLAIN for each round",
         "0.1 PLAIN a round; 0.5 PLAIN at stake",
         "it has 6 decimals",
-        "consensus, made for up to 0 hostile",
+        "shown, made for up to 0 hostile",
         "accept 1:00:00",
         "batch size 32, epochs 2",
         "A trainer needs 0.333332 PLAIN",

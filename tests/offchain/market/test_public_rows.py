@@ -5,7 +5,7 @@ The policy is a mock, which is told the answer that the aggregator gives itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from offchain.market.terms import ProjectTerms
 from offchain.proving.commitment import Combination, commit_combination
 from offchain.proving.gram import gram_matrix
 from offchain.scoring.policy import ONE, Outcome, PolicyTerms
+from offchain.scoring.shown import NOTHING
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.errors import NotFound
@@ -47,7 +48,7 @@ class Deciding(Aggregator):
         self.weights = [ONE, ONE - 7, ONE // 3]
         self.asked: list[tuple[int, list[int]]] = []
 
-    def _decide(self, seats: list[int], gram: list[int], rate: int) -> Outcome:
+    def _decide(self, seats: list[int], gram: list[int], rate: int, memory: Sequence[int]) -> Outcome:
         self.asked.append((len(seats), gram))
         shares = [1 if weight else 0 for weight in self.weights]
         return Outcome(False, [bool(share) for share in shares], self.weights, shares, 0, rate)
@@ -110,7 +111,7 @@ def fresh_aggregator(public_play: Play) -> Any:
     remembered = [(t.prepared, t.residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
     yield
     aggregator.weights, aggregator.asked, aggregator._proof = weights, [], None
-    aggregator._public, aggregator._public_rounds = None, 0
+    aggregator._first, aggregator._aggregates, aggregator._public_rounds = None, [], 0
     for trainer, (prepared, residual, vector, rounds) in zip(public_play.trainers, remembered, strict=True):
         trainer.prepared, trainer.residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds
@@ -255,14 +256,14 @@ def test_settle__another_vector_for_a_public_row__refused(public_play: Play, tol
     values[0] += 1
     changed = Combination(values, public[which].combination.tail)
     for commitment, error in (
-        (commit_combination(aggregator.srs, changed), "escrow: wrong public rows"),
+        (commit_combination(aggregator.srs, changed), "referee: wrong public rows"),
         (public[which].commitment, "verifier: pairing check failed"),
     ):
         rows = [*public[:which], PublicRow(changed, commitment), *public[which + 1 :]]
         gram = gram_matrix(opened.updates, [row.combination for row in rows])
         aggregator._proof = None  # what is asked for is one of these rows
         proof = aggregator._prove(2, opened, gram, rows)
-        arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
+        arguments = settle_arguments(project.terms, opened, proof, (0, 0), NOTHING, b"\x01" * 32)
         with ape.reverts(error):
             project.escrow.settle(*arguments, sender=aggregator.account)
 
@@ -275,8 +276,8 @@ def test_settle__proof_for_other_public_rows__refused_by_the_escrow(
     aggregator, project = public_play.aggregator, public_play.project
     other = [public[k] for k in rows]
     proof = aggregator._prove(2, opened, gram_matrix(opened.updates, [row.combination for row in other]), other)
-    arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
-    with ape.reverts("escrow: wrong public rows"):
+    arguments = settle_arguments(project.terms, opened, proof, (0, 0), NOTHING, b"\x01" * 32)
+    with ape.reverts("referee: wrong public rows"):
         project.escrow.settle(*arguments, sender=aggregator.account)
 
 
@@ -288,7 +289,7 @@ def test_settle__false_product_with_a_public_row__refused(public_play: Play, tol
     gram = gram_matrix(opened.updates, [row.combination for row in public])
     gram[entry] += 1
     proof = aggregator._prove(2, opened, gram, public)
-    arguments = settle_arguments(project.terms, opened, proof, (0, 0), b"\x01" * 32)
+    arguments = settle_arguments(project.terms, opened, proof, (0, 0), NOTHING, b"\x01" * 32)
     with ape.reverts("verifier: pairing check failed"):
         project.escrow.settle(*arguments, sender=aggregator.account)
 

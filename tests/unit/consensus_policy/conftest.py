@@ -38,11 +38,16 @@ def arguments(
     return rows, gram, terms.encode(), rate, (1 << rows) - 1 if seats is None else seats, has_reference, list(memory)
 
 
-def remembering(shown: Sequence[int]) -> tuple[int, ...]:
-    """The memory of a project in which the seats, the first one first, have shown this; fixed point."""
-    shares = [*shown, *[0] * (32 - len(shown))]
-    lanes = [sum(share << 32 * lane for lane, share in enumerate(shares[at : at + 8])) for at in range(0, 32, 8)]
-    return *lanes, 1, 0, 0, 0
+def remembering(shown: Sequence[int], averages: Sequence[int] | None = None) -> tuple[int, ...]:
+    """The memory of a project in which the seats, the first one first, have shown this, and contributed that lately
+    (the same, if it isn't said); fixed point.
+    """
+    lists = [[*shares, *[0] * (32 - len(shares))] for shares in (shown, shown if averages is None else averages)]
+    return tuple(
+        sum(share << 32 * lane for lane, share in enumerate(shares[at : at + 8]))
+        for shares in lists
+        for at in range(0, 32, 8)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,8 @@ def test_shown__any_round__is_the_python_policys(evaluate: Evaluate, name: str, 
         gram, seats = PUBLIC[name](rng, rows), some_seats(rng, rows)
         cap = rng.choice([1, ONE // 3, ONE, 3 * ONE // 2, 2**40])
         terms = PolicyTerms(SHOWN, max(0, (rows - 4) // 3), cap=cap)
-        for memory in (NOTHING, remembering([rng.choice([0, 1, rng.randrange(ONE), ONE - 1]) for _ in range(32)])):
+        shown, averages = ([rng.choice([0, 1, rng.randrange(ONE), ONE - 1]) for _ in range(32)] for _ in range(2))
+        for memory in (NOTHING, remembering(shown, averages)):
             found = evaluate(rows, gram, terms, ONE, has_reference, seats, memory)
             expected = policy.evaluate(rows, gram, terms, ONE, seats=seats, has_reference=has_reference, memory=memory)
             assert found == expected
@@ -42,7 +43,8 @@ def test_shown__first_round__remembers_what_each_seat_contributed(evaluate: Eval
     outcome = evaluate(5, ALIKE, TERMS, ONE, seats=0b1000_0000_0000_0000_0000_0001_1010_0001)
     assert outcome.contributions == [FIFTH] * 5
     # seats 0, 5, 7, 8 and 31
-    assert outcome.memory == (FIFTH | FIFTH << 160 | FIFTH << 224, FIFTH, 0, FIFTH << 224, 1, 0, 0, 0)
+    words = FIFTH | FIFTH << 160 | FIFTH << 224, FIFTH, 0, FIFTH << 224
+    assert outcome.memory == words * 2
 
 
 def test_shown__first_round__pays_as_consensus_does(evaluate: Evaluate) -> None:
@@ -58,12 +60,26 @@ def test_shown__first_round__pays_as_consensus_does(evaluate: Evaluate) -> None:
     ("cap", "least"), [(ONE, FIFTH // 2), (ONE // 2, FIFTH // 4), (2 * ONE, FIFTH // 2 * 2), (3 * ONE, FIFTH)]
 )
 def test_shown__later_round__nobody_gets_more_than_it_has_shown(evaluate: Evaluate, cap: int, least: int) -> None:
-    """Seat 1 has shown half of a fifth, the others more than a fifth; alike, each would get a fifth."""
-    memory = remembering([ONE // 3, FIFTH // 2, ONE // 3, ONE // 3, ONE // 3])
+    """Seat 1 has shown half of a fifth, the others more than a fifth; alike, each contributes a fifth, as before."""
+    shown = [ONE // 3, FIFTH // 2, ONE // 3, ONE // 3, ONE // 3]
+    memory = remembering(shown, [FIFTH] * 5)
     outcome = evaluate(5, ALIKE, PolicyTerms(SHOWN, 1, cap=cap), ONE, memory=memory)
     others = min(FIFTH, ONE // 3 * cap >> 32)
     assert outcome.contributions == [others, least, others, others, others]
     assert outcome.memory == memory
+
+
+def test_shown__later_rounds__pay_an_average_that_forgets_a_quarter(evaluate: Evaluate) -> None:
+    """Seats 2, 3, 11, 12 and 31, of which one did nothing lately and one twice a fifth; seat 4 is away."""
+    seats = 1 << 2 | 1 << 3 | 1 << 11 | 1 << 12 | 1 << 31
+    averages = {2: 0, 3: 2 * FIFTH, 4: 77, 11: FIFTH, 12: FIFTH, 31: FIFTH}
+    for _ in range(3):
+        memory = remembering([ONE - 1] * 32, [averages.get(seat, 0) for seat in range(32)])
+        outcome = evaluate(5, ALIKE, TERMS, ONE, seats=seats, memory=memory)
+        averages |= {seat: (3 * averages[seat] + FIFTH) // 4 for seat in (2, 3, 11, 12, 31)}
+        assert outcome.contributions == [averages[seat] for seat in (2, 3, 11, 12, 31)]
+        assert outcome.memory == remembering([ONE - 1] * 32, [averages.get(seat, 0) for seat in range(32)])
+    assert averages[2] == pytest.approx((1 - 0.75**3) * FIFTH, abs=3)
 
 
 @pytest.mark.parametrize("family", OWN_FAMILIES, ids=lambda family: family.__name__)
