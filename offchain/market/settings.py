@@ -78,6 +78,7 @@ class TrainerSettings(Settings):
     clip: float = 0.0  # differential privacy (training/privacy.py): the most length of an update; 0: none
     noise: float = 0.0  # of each entry, in units of clip
     delta: float = 1e-5
+    accept_reference: bool = False  # join where a row of the owner's decides who is kept
     most_epochs: int = 1_000  # of a round, as the project's owner asks for
     most_seconds: float = 0.0  # of a round's training on this machine; 0: half of the time to submit
 

@@ -69,7 +69,7 @@ def never_allowed(rng: random.Random, market: Market) -> tuple[Any, bytes]:
         "enrol": lambda: (bytes(32),),
         "submit": lambda: (bytes(32),),
         "deliver": lambda: (rng.choice([(0, 0), POINTS[0]]), bytes(32)),
-        "settle": lambda: (wild, 0, POINTS[:4], empty_proof(4), (0, 0), ZERO, b"", CID),
+        "settle": lambda: (wild, 0, POINTS[:4], empty_proof(4), (0, 0), ZERO, b"", (0,) * 8, CID),
         "void": lambda: (wild,),
         "republish": lambda: (wild, KEY),
         "withdraw": lambda: (rng.choice([ZERO, escrow.address]),),

@@ -30,6 +30,8 @@ from offchain.market.settings import TrainerSettings
 from offchain.market.trainer import Prepared, Trainer, running_the_task
 from offchain.market.trust import check_keys, check_project, check_windows
 from offchain.proving.parameters import TAIL
+from offchain.scoring.policy import SHOWN, PolicyError
+from offchain.scoring.shown import has_shown, shown_by
 from offchain.storage.errors import PayloadError, SealingError, StoreError, TooLarge
 from offchain.storage.unixfs import cid_of
 from offchain.training.errors import TaskError
@@ -166,6 +168,12 @@ class TrainerProgram(Program):
         """Checks the project, and takes a seat. Raises what a check finds."""
         settings, around = self.settings, self.around
         check_project(self.project, around.contracts, around.srs, settings.registry, settings.accept_unknown_policy)
+        is_owner = str(self.project.escrow.owner()) == self.address
+        if self.project.terms.reference and not (is_owner or settings.accept_reference):
+            raise SettingsError(
+                "a row of the owner's judges the others here, and who it removes is paid nothing: if you trust the "
+                "owner, set accept_reference"
+            )
         check_keys(self.project)
         check_windows(self.project, least_window(settings, self.around.sender.provider))
         if not self._is_rehearsed:
@@ -178,6 +186,7 @@ class TrainerProgram(Program):
         """Trains, and keeps what the round will need."""
         round_, terms = look.status.round, self.project.terms
         check_rate(look.status.rate, terms, self.settings.accept_unknown_policy)
+        self._warn_of_nothing_shown()
         trainer = self.trainer
         trainer.copy = self.copy
         last = self._last_submitted(round_)
@@ -188,6 +197,24 @@ class TrainerProgram(Program):
         commitment = [hex(coordinate) for coordinate in prepared.commitment]
         self.journal.set_fact(f"prepared-{round_}", {"commitment": commitment, "clipped": prepared.clipped})
         self._tidy(round_ if last is None else last.round)
+
+    def _warn_of_nothing_shown(self) -> None:
+        seat, memory = self.project.account(self.address).seat, self.project.memory()
+        if self.known_rule != SHOWN or seat is None or (seat == 0 and self.project.terms.reference):
+            return
+        if has_shown(memory) and shown_by(memory, seat) == 0:
+            logger.warning(
+                "this seat contributed nothing to the first round that was paid, so it is never paid here: to leave "
+                "costs one part of the stake, to stay away one for each round"
+            )
+
+    @property
+    def known_rule(self) -> str:
+        """Of the policy; empty if it is none of this package's."""
+        try:
+            return self.project.terms.policy_terms.rule
+        except PolicyError:
+            return ""
 
     def submit(self, look: Look) -> None:
         self.around.sender.transact(self.project.escrow.submit, self._hash_of(self._kept(look.status.round)))

@@ -58,7 +58,7 @@ def test_load__no_file__defaults() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("sede = 5", "no setting sede; there are: accept_unknown_policy, clip"),
+        ("sede = 5", "no setting sede; there are: accept_reference, accept_unknown_policy, clip"),
         ('seed = "5"', "seed: int expected, not '5'"),
         ("seed = true", "seed: int expected, not True"),
         ("store = []", "store: name one at least"),

@@ -117,6 +117,7 @@ def test_updates__honest_updates_of_zero__are_finite(name: str) -> None:
 
 def test_knowledge__fields__are_those_of_the_interface() -> None:
     names = ["model", "own", "past", "round", "rows", "byzantine", "quantum", "random", "honest"]
+    names += ["sent", "trained", "others", "memory"]
 
     assert [field.name for field in fields(Knowledge)] == names
     assert [field.name for field in fields(Attack)] == ["name", "kind", "updates", "poisons"]
@@ -699,3 +700,63 @@ def test_split_shards__any_number__has_every_row_once(pieces: int) -> None:
 def test_split_shards__impossible_number__raises(pieces: int) -> None:
     with pytest.raises(PartitionError, match=f"40 rows can't make {pieces} shards"):
         split_shards(samples(), pieces, np.random.default_rng(4))
+
+
+# those that need several rounds
+
+
+def rounds_of(name: str, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What a seat trains in each of these rounds, and what the attack sends."""
+    random = np.random.default_rng(3)
+    trained = [random.normal(size=(1, D)) for _ in range(count)]
+    sent: list[np.ndarray] = []
+    for round_ in range(count):
+        know = replace(
+            knowledge(k=1, past=0),
+            own=trained[round_],
+            past=tuple(trained[k][0] for k in range(round_)),
+            trained=tuple(trained[: round_ + 1]),
+            sent=tuple(sent),
+            others=random.normal(size=(5, D)) if round_ else None,
+        )
+        sent.append(send(name, know))
+    return trained, sent
+
+
+def test_repeat_first__every_round__is_the_first_update() -> None:
+    trained, sent = rounds_of("repeat-first", 4)
+    for update in sent:
+        np.testing.assert_array_equal(update, trained[0])
+
+
+def test_cycle__every_round__is_that_of_three_rounds_ago() -> None:
+    trained, sent = rounds_of("cycle", 8)
+    for round_, update in enumerate(sent):
+        np.testing.assert_array_equal(update, trained[round_ % 3])
+
+
+def test_repeat_third__between_trainings__is_the_mean_of_the_last_three() -> None:
+    trained, sent = rounds_of("repeat-third", 11)
+    np.testing.assert_array_equal(sent[1], trained[0])
+    np.testing.assert_allclose(sent[10], (trained[3] + trained[6] + trained[9]) / 3)
+
+
+def test_average_own__later__is_the_mean_of_its_last_four() -> None:
+    trained, sent = rounds_of("average-own", 6)
+    np.testing.assert_allclose(sent[5], sum(trained[2:6]) / 4)
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name.startswith("late-") and name != "late-switch"])
+def test_late__first_round_is_honest__and_then_it_is_the_free_rider(name: str) -> None:
+    trained, sent = rounds_of(name, 3)
+    np.testing.assert_array_equal(sent[0], trained[0])
+    assert not np.allclose(sent[2], trained[2])
+
+
+def test_mix__others_last_updates__has_their_direction_and_its_own_length() -> None:
+    others = np.random.default_rng(0).normal(size=(6, D))
+    know = replace(knowledge(k=1), others=others)
+    mean, sent = others[:4].mean(axis=0), send("mix", know)[0]
+    assert np.linalg.norm(sent) == pytest.approx(np.linalg.norm(know.own[0]))
+    assert sent @ mean == pytest.approx(np.linalg.norm(sent) * np.linalg.norm(mean))
+    np.testing.assert_allclose(send("mix-add", know)[0], know.own[0] + 0.5 * sent)
