@@ -16,7 +16,8 @@
 
         *Shown* is consensus with a memory. In the first round that pays anybody nothing but the initial model is public, so
         what a seat gets then can't be made of what others know: it is what the seat has shown. Later rounds pay it an average
-        of what it contributed lately, and no larger part than `cap` times what it has shown.
+        of what it contributed lately, also where its row of the round is removed, and no larger part than `cap` times what it
+        has shown.
         `offchain/scoring/consensus.py` and `shown.py` have the formulas.
 @dev Whoever could make it run out of gas by the updates that they send would switch it off. So its work depends on the numbers
      of rows and on the terms alone, but for rows of zeros and removed ones, which lessen it a little. Pairs of rows are

@@ -101,7 +101,7 @@ MUTANTS = (
     ),
     _trust(
         "project__another_code_when_the_registry_was_made__is_refused",
-        "in (implementation, limits, verifier))",
+        "in (implementation, limits, referee, verifier))",
         "in (implementation, limits, limits))",
     ),
     _trust(

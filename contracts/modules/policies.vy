@@ -74,7 +74,7 @@ def _ask(
 @pure
 def _is_sound(rows: uint256, outcome: IPolicy.Outcome) -> bool:
     """
-    @notice Whether rates, weights and contributions are in range, and only rows that are kept have any.
+    @notice Whether rates, weights and contributions are in range, only rows have any, and only those that are kept a weight.
     """
     if outcome.next_rate == 0 or outcome.next_rate > MAX_RATE or outcome.kept >> rows != 0:
         return False
@@ -82,6 +82,8 @@ def _is_sound(rows: uint256, outcome: IPolicy.Outcome) -> bool:
         weight: uint256 = outcome.weights[i]
         contribution: uint256 = outcome.contributions[i]
         if (weight | contribution) != 0:
-            if weight > ONE or contribution >= MAX_CONTRIBUTION or (outcome.kept >> i) & 1 == 0:
+            if i >= rows or weight > ONE or contribution >= MAX_CONTRIBUTION:
+                return False
+            if weight != 0 and (outcome.kept >> i) & 1 == 0:
                 return False
     return True

@@ -153,7 +153,7 @@ class Outcome:
     void: bool  # nothing is kept, paid or changed: too few rows to tell honest from hostile, or none like the reference
     kept: list[bool]
     weights: list[int]  # fixed point; 0 for rows that are not kept
-    contributions: list[int]  # below 2^150; 0 for rows that are not kept
+    contributions: list[int]  # below 2^150; by shown of a row that isn't kept too, for what it did before
     agreement: int  # fixed point, mean cosine of the kept rows, at least 0
     next_rate: int  # fixed point
     memory: tuple[int, ...] = NOTHING  # what the policy remembers from now on

@@ -11,7 +11,8 @@ In the first round nothing but the initial model is public, so what a seat contr
 know: later rounds pay it no more than that allows. A seat that showed nothing, or was not there, is never paid. The
 average takes chance out of pay: of a single round's s_i, which varies by a third, the cap would cut off what is above
 sigma_i and leave what is below, so that adding half of the last public step, which has less chance in it, would gain
-half as much again. Its price: who stops is paid for four rounds' worth more.
+half as much again. A row that is removed contributes nothing, and is paid its average all the same: of honest rows one
+in six is removed by chance. The price: who stops, or turns hostile, is paid for three rounds' worth more.
 
 A memory is eight words, zeros at first. Of seat s, in 32 bits of word s / 8 (the first seat in the lowest), there is
 sigma, and four words further on a.

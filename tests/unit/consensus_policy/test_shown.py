@@ -111,3 +111,12 @@ def test_validate__shown__as_consensus(consensus_policy: Any) -> None:
         assert consensus_policy.least_rows(params) == 31
         assert consensus_policy.takes_public_rows(params)
         assert consensus_policy.takes_reference(params)
+
+
+def test_shown__row_that_is_removed__is_paid_its_average(evaluate: Evaluate) -> None:
+    """The sixth goes the other way. What it did before counts, less by a quarter."""
+    gram = of(7, lambda i, j: (2 if i == j else 1) * (-1 if (i == 5) != (j == 5) else 1))
+    memory = remembering([ONE // 4] * 7, [ONE // 8] * 7)
+    outcome = evaluate(7, gram, PolicyTerms(SHOWN, 1), ONE, memory=memory)
+    assert (outcome.kept[5], outcome.weights[5]) == (False, 0)
+    assert outcome.contributions[5] == 3 * (ONE // 8) // 4
