@@ -15,19 +15,20 @@ ROOT = Path(__file__).resolve().parents[2]
 RULE = 4
 ONE = 1 << 32
 # what contracts/RoundVerifier.vy lets through: products of the seats' rows, with public rows, among public rows
-ENTRY, PRODUCT, SQUARE = (1 << 80) - 1, (1 << 96) - 1, (1 << 133) - 1
-PARAMS, WITH_REFERENCE = 160, 192  # bytes
+ENTRY, PRODUCT, SQUARE = (1 << 80) - 1, (1 << 104) - 1, (1 << 149) - 1
+PARAMS = 160  # bytes
 # rows, public rows, f, whether the first row is a reference: the smallest, the largest of each, and some between
 SHAPES = [
     (3, 0, 0, False),
     (5, 0, 1, False),
     (6, 3, 1, True),
     (10, 4, 3, False),
-    (3, 29, 0, False),
-    (16, 16, 6, False),
+    (3, 6, 0, False),
+    (16, 6, 6, False),
     (31, 1, 14, False),
     (31, 1, 0, True),
     (32, 0, 14, False),
+    (32, 6, 14, False),
 ]
 # what intervals can't show, with why it holds
 ARGUED = {"unsafe_sub(alive, live & 1)": "`alive` counts the bits of `live`"}
@@ -50,10 +51,11 @@ def ranked(arguments: list[Any]) -> Interval:
 
 
 def wraps(module: Any, rows: int, width: int, byzantine: int, has_reference: bool) -> list[Wrap]:
-    terms = [(RULE, RULE), (byzantine, byzantine), (0, ONE), (0, ONE), (1, (1 << 64) - 1)]
-    run = Interpreter(module, {"_terms": terms, "extract32": (1, 1)}, {"_ranked": ranked})
-    params = [(0, 255)] * (WITH_REFERENCE if has_reference else PARAMS)
-    run.call("evaluate", (rows, rows), gram(rows, width), params, (1, (1 << 64) - 1))
+    terms = [(RULE, RULE), (byzantine, byzantine), (0, ONE), (0, ONE), (1, (1 << 64) - 1), (0, 0)]
+    run = Interpreter(module, {"_terms": terms}, {"_ranked": ranked})
+    params, word = [(0, 255)] * PARAMS, (0, (1 << 256) - 1)
+    reference = (int(has_reference), int(has_reference))
+    run.call("evaluate", (rows, rows), gram(rows, width), params, (1, (1 << 64) - 1), word, reference, [word] * 8)
     return [wrap for wrap in run.wraps if wrap.text not in ARGUED]
 
 
