@@ -45,6 +45,7 @@ from offchain.storage.sealing import SealingKey
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The ceremony's powers of tau. A development chain does without.",
 )
+@click.option("--why", "explains", is_flag=True, help="Also says of each row why it was paid what it was.")
 @click.option("--strict", is_flag=True, help="What can't be checked is a failure too.")
 def cli(
     provider: Any,
@@ -55,6 +56,7 @@ def cli(
     registry: str,
     depth: int | None,
     ptau: Path | None,
+    explains: bool,
     strict: bool,
 ) -> None:
     """Audits the project at this address. Fails at the first difference, and names it."""
@@ -83,6 +85,7 @@ def cli(
                 SealingKey.load(key_file) if key_file is not None else None,
                 network.required_confirmations if depth is None else depth,
                 registry,
+                explains,
             )
             for finding in auditor.run():
                 sign = "[green]checked  [/]" if finding.checked else "[yellow]unchecked[/]"

@@ -43,6 +43,7 @@ from offchain.market.trust import Relied, check_project
 from offchain.progress import stage
 from offchain.proving.srs import Srs
 from offchain.scoring.aggregate import apply
+from offchain.scoring.factors import why
 from offchain.storage.payload import model_to_bytes
 from offchain.storage.sealing import SealingKey
 from offchain.storage.store import Store
@@ -67,12 +68,14 @@ class Auditor:
         key: SealingKey | None = None,
         depth: int = 0,
         registry: str = "",
+        explains: bool = False,
     ) -> None:
         self.project = project
         self.contracts = contracts
         self.srs = srs
         self.key = key
         self.registry = registry
+        self.explains = explains  # each row's pay, in words
         self.contents = Contents(project, store, srs, key)
         self.head = int(project.escrow.provider.get_block("latest").number) - depth
 
@@ -143,12 +146,14 @@ class Auditor:
                 check_proofs(self.project, self.srs, settled, call, public)
             rows = f"{len(settled.rows)} rows" + (f" and {len(public)} public" if public else "")
             yield Finding(name, f"the proofs show the Gram matrix of {rows}, and the range of their entries")
-            check_policy(self.project, relied_on, settled, call)
+            outcome = check_policy(self.project, relied_on, settled, call)
             kept = settled.entry["kept"].bit_count()
             yield Finding(
                 name, f"the policy keeps {kept} rows; weights, contributions and credits follow, and the rate"
             )
             yield Finding(name, "the aggregate's commitment is the weighted sum of the rows'")
+            for row, delivered in enumerate(settled.rows if self.explains else ()):
+                yield Finding(name, f"seat {delivered.seat}, {delivered.trainer}: {why(outcome, row)}")
 
     def _state(self, public: list[Point]) -> Iterator[Finding]:
         escrow, books, terms = self.project.escrow, self.books, self.project.terms

@@ -46,6 +46,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isqrt
 
+from offchain.scoring.factors import Factors
+
 __all__ = ["LOADING_CAP", "consensus"]
 
 ONE = 1 << 32
@@ -64,8 +66,8 @@ def consensus(
     byzantine: int,
     coordinates: Sequence[Sequence[int]] | None,
     has_reference: bool = False,
-) -> tuple[list[int], list[int], list[int]]:
-    """Kept rows, and weights and contributions of all rows.
+) -> tuple[list[int], list[int], list[int], list[Factors | None]]:
+    """Kept rows, and weights, contributions and what they are made of, of all rows.
 
     `cosines` is n x n and fixed point, `norms` are scaled by 2^32, `live` the rows that aren't zero, of which
     `byzantine` (at most (live - 3) / 2) may be hostile; `coordinates`, n x w and fixed point, those of unit rows in
@@ -75,7 +77,7 @@ def consensus(
     if has_reference:
         kept = [i for i in live if cosines[0][i] > 0]
         if len(kept) <= byzantine:  # an owner could remove all others for a seat of its own
-            return [], [0] * len(norms), [0] * len(norms)
+            return [], [0] * len(norms), [0] * len(norms), [None] * len(norms)
         loadings = _judged(cosines, kept)
         shared = _errors(cosines, kept, loadings)[1]
     else:
@@ -86,12 +88,14 @@ def consensus(
     worth = {i: (loadings[i] * loadings[i] >> 32) ** 2 for i in kept}
     most = MOST_WORTH * sorted(worth.values())[max(0, len(kept) - 1 - byzantine)]
     weights, contributions = [0] * len(norms), [0] * len(norms)
+    factors: list[Factors | None] = [None] * len(norms)
     for i in kept:
         weights[i] = (min(ONE, (clip << 32) // norms[i]) << 32) // shared[i]
         size = min(ONE, (norms[i] << 33) // clip)
         voices = shared[i] * isqrt(shared[i] << 32) >> 32
         contributions[i] = (min(worth[i], most) * news[i] >> 32) * size // voices
-    return kept, weights, contributions
+        factors[i] = Factors(loadings[i], worth[i], most, voices, news[i], size)
+    return kept, weights, contributions, factors
 
 
 def _news(

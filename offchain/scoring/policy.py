@@ -24,7 +24,7 @@ reach. Cost: O(n^2 log n) integer operations.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isqrt
 
 from eth_abi import decode as abi_decode
@@ -32,6 +32,7 @@ from eth_abi import encode as abi_encode
 
 from offchain.errors import FatalError
 from offchain.scoring.consensus import consensus
+from offchain.scoring.factors import Factors, Showing
 from offchain.scoring.shown import NOTHING, WORDS, capped
 
 __all__ = [
@@ -157,6 +158,9 @@ class Outcome:
     agreement: int  # fixed point, mean cosine of the kept rows, at least 0
     next_rate: int  # fixed point
     memory: tuple[int, ...] = NOTHING  # what the policy remembers from now on
+    # what the contributions are made of, by row, where the rule tells: not of the contract's answer
+    factors: Sequence[Factors | None] = field(default=(), compare=False, repr=False)
+    showings: Sequence[Showing] = field(default=(), compare=False, repr=False)
 
 
 def evaluate(
@@ -203,9 +207,10 @@ def evaluate(
     # scaled by 2^32, so that short updates get true cosines too
     norms = [isqrt(products[i][i] << 64) for i in range(rows)]
     cosines = [[_cosine(products[i][j], norms[i] * norms[j]) for j in range(rows)] for i in range(rows)]
+    factors: list[Factors | None] = []
     if terms.rule in WITH_PUBLIC_ROWS:
         coordinates = _coordinates(products, norms) if all_rows > rows else None
-        kept, weights, contributions = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
+        kept, weights, contributions, factors = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
         if not kept:  # nobody goes where the reference does
             return nothing
     else:
@@ -216,15 +221,16 @@ def evaluate(
             partners = _partners(cosines[i], i, kept, byzantine)
             contributions[i] = max(0, weights[i] * sum(weights[j] * products[i][j] for j in partners))
 
-    remembered = tuple(memory)
+    remembered, showings = tuple(memory), list[Showing]()
     if terms.rule == SHOWN:
-        contributions, remembered = capped(contributions, whose, terms.cap, memory)
+        contributions, remembered, showings = capped(contributions, whose, terms.cap, memory)
 
     agreement = _agreement(products, weights, kept)
     next_rate = rate
     if agreement < terms.agreement_floor:
         next_rate = max(min(rate, terms.least_rate), rate * terms.decay // ONE)
-    return Outcome(False, [i in kept for i in range(rows)], weights, contributions, agreement, next_rate, remembered)
+    is_kept = [i in kept for i in range(rows)]
+    return Outcome(False, is_kept, weights, contributions, agreement, next_rate, remembered, factors, showings)
 
 
 def fallback(rows: int, rate: int, memory: Sequence[int] = NOTHING) -> Outcome:

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from offchain.scoring.factors import Showing
+
 __all__ = ["NOTHING", "WORDS", "average_of", "capped", "has_shown", "shown_by"]
 
 ONE = 1 << 32
@@ -35,21 +37,23 @@ _AVERAGES = 4  # the first word of them
 
 def capped(
     contributions: Sequence[int], seats: Sequence[int], cap: int, memory: Sequence[int]
-) -> tuple[list[int], tuple[int, ...]]:
-    """What the rows have contributed, fixed point, and the memory.
+) -> tuple[list[int], tuple[int, ...], list[Showing]]:
+    """What the rows have contributed, fixed point, the memory, and how that comes.
 
     `contributions` are what consensus says of them, `seats` whose they are, `cap` is fixed point.
     """
     total = sum(contributions)
     if total == 0:
-        return [0] * len(contributions), tuple(memory)
+        return [0] * len(contributions), tuple(memory), []
     parts = {seat: min(MAX_SHARE, phi * ONE // total) for seat, phi in zip(seats, contributions, strict=True)}
     if not has_shown(memory):
-        return list(parts.values()), _packed(parts, parts)
+        return list(parts.values()), _packed(parts, parts), [Showing(part, part, None) for part in parts.values()]
     shown = {seat: shown_by(memory, seat) for seat in range(_AVERAGES * _SEATS_PER_WORD)}
     averages = {seat: average_of(memory, seat) for seat in shown}
     averages |= {seat: (PAST * averages[seat] + part) // (PAST + 1) for seat, part in parts.items()}
-    return [min(averages[seat], cap * shown[seat] >> 32) for seat in seats], _packed(shown, averages)
+    showings = [Showing(parts[seat], averages[seat], cap * shown[seat] >> 32) for seat in seats]
+    paid = [min(averages[seat], cap * shown[seat] >> 32) for seat in seats]
+    return paid, _packed(shown, averages), showings
 
 
 def has_shown(memory: Sequence[int]) -> bool:

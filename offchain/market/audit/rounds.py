@@ -59,9 +59,9 @@ def _proved(settled: Settled, call: SettleCall) -> tuple[Point, ...]:
     return *(row.commitment for row in settled.rows), *call.commitments[len(settled.delivered) :]
 
 
-def check_policy(project: Project, relied_on: Relied, settled: Settled, call: SettleCall) -> None:
-    """Raises Difference unless the policy says of the proven matrix what was settled, and the aggregate's commitment is
-    that of its weights.
+def check_policy(project: Project, relied_on: Relied, settled: Settled, call: SettleCall) -> Outcome:
+    """What the policy says of the proven matrix. Raises Difference unless that was settled, and the aggregate's
+    commitment is that of its weights.
     """
     entry, rows = settled.entry, len(settled.rows)
     if relied_on.known_policy:
@@ -78,6 +78,7 @@ def check_policy(project: Project, relied_on: Relied, settled: Settled, call: Se
     same("what the policy remembers", tuple(entry["memory"]), outcome.memory)
     commitment = combine([row.commitment for row in settled.rows], outcome.weights)
     same("the aggregate's commitment", settled.aggregate, commitment)
+    return outcome
 
 
 def _replayed(project: Project, settled: Settled, call: SettleCall) -> Outcome:

@@ -112,6 +112,16 @@ def test_audit__running_project__checks_everything(play: Play) -> None:
         assert any(payloads in finding.text for finding in findings)
 
 
+def test_audit__asked_for_reasons__says_of_each_row_why_it_was_paid_that(play: Play, proofs_hold: None) -> None:
+    settle_round(play)
+    auditor = Auditor(play.project, play.stage.contracts, play.stage.store, play.stage.srs, explains=True)
+    texts = [finding.text for finding in auditor.run() if finding.text.startswith("seat ")]
+    (settlement,) = play.project.settlements()
+    for text, seat, contribution in zip(texts, settlement.seats, settlement.contributions, strict=True):
+        share = 100 * contribution / sum(settlement.contributions)
+        assert text.startswith(f"seat {seat}, {play.trainers[seat].account.address}: {share:.1f} % of the round: ")
+
+
 def test_audit__finished_project__passes_with_the_members_model(play: Play) -> None:
     settle_round(play)
     settle_round(play)
