@@ -196,4 +196,77 @@ MUTANTS = (
     _sealing("os.O_CREAT | os.O_EXCL, 0o600", "os.O_CREAT, 0o600"),
     _sealing("os.O_CREAT | os.O_EXCL, 0o600", "os.O_CREAT | os.O_EXCL, 0o644"),
     _sealing("if len(address) != 20 or len(text) != 42 or", "if len(address) != 20 or"),
+    # --- what is sent: one call, once, at a fee that was allowed
+    *(
+        _market("sender", "sender", old, new)
+        for old, new in (
+            ("        self.resume()\n        eth", "        eth"),
+            ('head - mined["blockNumber"] >= self.depth', "True"),
+            ('if mined["status"] == 1 else None', "if True else None"),
+            (
+                "                self.journal.end_attempts(nonce)\n                if receipt is None:",
+                "                if receipt is None:",
+            ),
+            ("if mined is None and not used:", "if mined is None:"),
+            ("self._nonce_used(nonce, head - self.depth)  #", "False  #"),
+            ("return used > nonce", "return used >= nonce"),
+            ("        self.journal.add_attempt(attempt)\n", ""),
+            ("balance // gas if self.max_fee is None else min(self.max_fee, balance // gas)", "balance // gas"),
+            ("        if balance < gas * needed:\n            raise Unaffordable(self._poor(gas * needed))\n", ""),
+            ("kept.max_fee * 5 // 4 + 1 for kept in stuck", "kept.max_fee for kept in stuck"),
+            ("gas = min(MAX_GAS, eth.estimate_gas(request) * 5 // 4)", "gas = eth.estimate_gas(request)"),
+        )
+    ),
+    # --- what is due: nothing early, nothing twice, nothing left out
+    *(
+        _market("programs/steps", "steps", old, new)
+        for old, new in (
+            (
+                "yield Step.WITHDRAW if account.due or account.parts else Step.DONE",
+                "yield Step.WITHDRAW if account.due else Step.DONE",
+            ),
+            (
+                "        if view.is_prepared:\n            yield Step.SUBMIT\n",
+                "        yield Step.SUBMIT\n        if False:\n            pass\n",
+            ),
+            ("view.has_copy and (not view.behind or half_over)", "view.has_copy"),
+            ("and not status.delivered & bit and view.is_prepared:", "and view.is_prepared:"),
+            (
+                "in_scoring and status.delivered & bit and view.is_prepared and not view.is_published",
+                "view.is_prepared and not view.is_published",
+            ),
+            ("    if not view.is_rehearsed:\n        yield Step.REHEARSE\n        return\n", ""),
+            ("and (view.is_owner or not is_owners):", "and True:"),
+            ("if is_free and not is_spent and turn_opens", "if is_free and turn_opens"),
+            ("status.current == view.address and view.look.now <= status.deadline:", "status.current == view.address:"),
+            ("if view.unmirrored and not last_call:", "if view.unmirrored:"),
+            ("Step.VOID if view.unusable > view.terms.max_excluded else Step.SETTLE", "Step.SETTLE"),
+            ("    if view.is_ready:\n        return Step.SETTLE\n", ""),
+            (
+                "status.phase == Phase.HANDOVER and not view.behind:\n        yield Step.CONFIRM",
+                "status.phase == Phase.HANDOVER:\n        yield Step.CONFIRM",
+            ),
+            ("ends.get(status.phase) if look.is_overdue else None", "ends.get(status.phase)"),
+        )
+    ),
+    # --- what is read: every event, once, of the chain that there is
+    *(
+        _market("follow", "follow", old, new)
+        for old, new in (
+            ("self._block(max(0, head - self.depth))", "self._block(head)"),
+            ("            self._roll_back(head)\n", ""),
+            ("            if self._block(last).hash != witness.hash:\n                return False\n", ""),
+            ("self._marks[-1].upto + 1 if self._marks", "self._marks[-1].upto if self._marks"),
+            ("if event.block_number <= upto]", "]"),
+            ("block.number <= head and self._block(block.number).hash == block.hash", "block.number <= head"),
+            ("return block.timestamp if self.depth else max", "return max"),
+            ("            journal.drop_logs(-1, self._progress([]))\n", ""),
+            (
+                "asked if self._good < asked else asked // 2"
+                if False
+                else "self._good if 0 < self._good < asked else asked // 2",
+                "asked",
+            ),
+        )
+    ),
 )

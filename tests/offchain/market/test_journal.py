@@ -26,10 +26,11 @@ def test_journal__everything_in_it__only_its_owner_can_read(tmp_path: Path) -> N
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
-def test_journal__folder_that_others_can_read__refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o710, 0o701])
+def test_journal__folder_that_others_can_use__refused(tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "state"
-    folder.mkdir(mode=0o755)
-    folder.chmod(0o755)
+    folder.mkdir()
+    folder.chmod(mode)
     with pytest.raises(JournalError, match="make it mode 700"):
         Journal(folder)
 

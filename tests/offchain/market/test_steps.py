@@ -209,6 +209,8 @@ def vacant(now: int = DEADLINE - WINDOW, **changes: Any) -> Look:
         # what fails keeps nothing else from being done
         (aggregator(look(Phase.SCORING), unusable=0, behind=1, aside=frozenset({Step.SETTLE})), Step.FOLLOW),
         (aggregator(vacant(), aside=frozenset({Step.TAKE_TURN})), Step.WAIT),
+        # in turn and too late: the contract would refuse, and a proof shown then would be shown for nothing
+        (aggregator(look(Phase.SCORING, LATE), is_ready=True, aside=frozenset({Step.ENFORCE})), Step.WAIT),
         (aggregator(look(Phase.CLOSED), account=Account(5, None, 0), aside=frozenset({Step.WITHDRAW})), Step.WAIT),
         # the end
         (aggregator(look(Phase.HANDOVER), account=Account(5, None, 0)), Step.WITHDRAW),

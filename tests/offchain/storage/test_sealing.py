@@ -266,7 +266,20 @@ def test_seal__wrong_number_of_recipients__raises(keys: list[SealingKey], count:
         seal(CONTENT, [keys[0].public] * count, ENVELOPE)
 
 
-@pytest.mark.parametrize("address", ["", "0x", "a1" * 20, "0x" + "a1" * 19, "0x" + "a1" * 21, "0x" + "zz" * 20])
+def test_open__more_slots_than_there_may_be__does_not(keys: list[SealingKey], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each slot costs whoever opens it a decapsulation."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "MAX_RECIPIENTS", 9)
+        sealed = seal(CONTENT, [keys[0].public] * 9, ENVELOPE)
+        assert keys[0].open(sealed, ENVELOPE, len(CONTENT)) == CONTENT
+    with pytest.raises(SealingError, match="doesn't open"):
+        keys[0].open(sealed, ENVELOPE, len(CONTENT))
+
+
+NO_ADDRESSES = ["", "0x", "a1" * 20, "0x" + "a1" * 19, "0x" + "a1" * 21, "0x" + "zz" * 20, "0x" + "a1 " * 20]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_envelope__not_an_address__raises(address: str) -> None:
     with pytest.raises(SealingError, match="not an address"):
         Envelope(1, address, 0, SENDER)
