@@ -89,7 +89,7 @@ def evaluate(
     """
     @notice Who is kept, with what weight, who contributed how much, and the next rate. A round with too few rows to tell
             honest from hostile is void: nothing is kept and the rate stays.
-    @param gram Upper triangle, row by row, of `rows` rows, or of up to six more: the public rows, which come last.
+    @param gram Upper triangle, row by row, of `rows` rows, or of up to three more: the public rows, which come last.
     @param params As `validate` accepted them.
     """
     assert rows != 0 and rows <= MAX_ROWS, "policy: rows out of range"
@@ -226,8 +226,8 @@ def evaluate(
 
     news: int256[32] = empty(int256[32])
     if width != 0:
-        along = consensus._coordinates(between, along, width, rows)
-        news = consensus._news(pairs, along, width, rows, live, kept, byzantine)
+        coordinates: int256[2][32] = consensus._coordinates(between, along, width, rows)
+        news = consensus._news(pairs, coordinates, rows, live, kept, byzantine)
 
     # what isn't kept takes no part in the fit
     pair = 0

@@ -45,8 +45,8 @@ exports: (
 )
 
 MAX_SEATS: constant(uint256) = 32      # bits of a mask
-MAX_ROWS: constant(uint256) = 38       # of a proof: seats, the initial model, and five rows of aggregates
-PROOF_SIZE: constant(uint256) = 961 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
+MAX_ROWS: constant(uint256) = 35       # of a proof: seats and public rows
+PROOF_SIZE: constant(uint256) = 847 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
 MAX_AGGREGATORS: constant(uint256) = 8
 
 TERM_LIMITS: public(immutable(address))

@@ -19,9 +19,9 @@ from modules import rules
 implements: IReferee
 
 MAX_SEATS: constant(uint256) = 32
-MAX_ROWS: constant(uint256) = 38       # seats and public rows
-PUBLIC_AGGREGATES: constant(uint256) = 5  # rows of the sum of all older ones and of the last four
-PROOF_SIZE: constant(uint256) = 961 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
+MAX_ROWS: constant(uint256) = 35       # seats and public rows
+PUBLIC_ROWS: constant(uint256) = 3     # the last two aggregates, and the sum of all that was public before them
+PROOF_SIZE: constant(uint256) = 847 * 32  # of an IRoundVerifier.Proof of as many rows, without its first word
 VERDICT_SIZE: constant(uint256) = 78 * 32
 # of IRoundVerifier.judge
 JUDGE: constant(bytes4) = 0x9d6624cb
@@ -104,7 +104,7 @@ def rule(
     ruling.public_rows = case.public_rows
     # the identity, if nothing is kept, has no direction that anybody could send again
     if r.public_rows and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0):
-        ruling.public_rows = self._chain(self._next(known, verdict.aggregate, r.first_row))
+        ruling.public_rows = self._chain(self._next(known, verdict.aggregate))
 
     # Rows that the aggregator excludes, or the owner's reference removes, take their part of the reward with them, so that
     # nobody gains by it.
@@ -155,22 +155,15 @@ def _chain(points: DynArray[uint256[2], MAX_ROWS]) -> bytes32:
 
 @internal
 @view
-def _next(
-    known: DynArray[uint256[2], MAX_ROWS], aggregate: uint256[2], has_first: bool
-) -> DynArray[uint256[2], MAX_ROWS]:
+def _next(known: DynArray[uint256[2], MAX_ROWS], aggregate: uint256[2]) -> DynArray[uint256[2], MAX_ROWS]:
     """
-    @notice The public rows with one more: where there are five aggregates already, the oldest two become one, their sum.
+    @notice The public rows with one more: where there are as many as there may be, the oldest two become one, their sum.
     """
-    at: uint256 = 1 if has_first else 0
     rows: DynArray[uint256[2], MAX_ROWS] = known
-    if len(rows) == at + PUBLIC_AGGREGATES:
-        rows[at] = ecadd(rows[at], rows[at + 1])
-        for i: uint256 in range(at + 1, at + PUBLIC_AGGREGATES - 1, bound=PUBLIC_AGGREGATES):
-            rows[i] = rows[i + 1]
-        rows[at + PUBLIC_AGGREGATES - 1] = aggregate
-    else:
+    if len(rows) < PUBLIC_ROWS:
         rows.append(aggregate)
-    return rows
+        return rows
+    return [ecadd(rows[0], rows[1]), rows[2], aggregate]
 
 
 @internal

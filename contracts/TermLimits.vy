@@ -15,7 +15,7 @@ implements: ITermLimits
 
 MAX_SEATS: constant(uint256) = 32      # bits of a mask, lanes of the policies' sorting networks; settling as many fits one transaction
 MAX_ROUNDS: constant(uint256) = 256    # parts of a stake, sums of as many aggregates in the bounds of the proofs
-PUBLIC_AGGREGATES: constant(uint256) = 5  # rows of the sum of all older ones and of the last four
+PUBLIC_ROWS: constant(uint256) = 3     # the last two aggregates, and the sum of all that was public before them
 MAX_AMOUNT: constant(uint256) = 2**96  # exclusive: products with contributions (< 2^155 in sum) fit 256 bits
 MIN_WINDOW: constant(uint256) = 10     # seconds: a development chain; clients refuse short ones on public chains
 MAX_WINDOW: constant(uint256) = 30 * 86_400
@@ -122,8 +122,9 @@ def _check_policy(t: IEscrow.Terms):
 @pure
 def _proof_rows(t: IEscrow.Terms) -> uint256:
     """
-    @notice The most that a round's Gram matrix can have, with the rows of the aggregates before it.
+    @notice The most that a round's Gram matrix can have, with its public rows.
     """
     if not t.public_rows:
         return t.seats
-    return t.seats + min(t.rounds - 1, PUBLIC_AGGREGATES) + (0 if t.first_row == empty(bytes32) else 1)
+    aggregates: uint256 = t.rounds - 1
+    return t.seats + min(aggregates if t.first_row == empty(bytes32) else aggregates + 1, PUBLIC_ROWS)

@@ -18,7 +18,7 @@ from offchain.proving.transcript import GramProof
 ONE = 1 << 32
 GENERATOR = (1, 2)  # a point of the curve: any will do where proofs are not checked
 NOTHING = (0,) * 8  # what a policy remembers at first
-PUBLIC_AGGREGATES = 5
+PUBLIC_ROWS = 3
 QUESTION = ["uint256", "int256[]", "bytes", "uint256", "uint256", "bool", "uint256[8]"]  # arguments of `evaluate`
 PHASES = {
     1: "accepting",
@@ -105,9 +105,9 @@ def question(
 
 
 def merged(points: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The public rows of these aggregates, oldest first: of more than five the oldest are one, their sum."""
+    """The public rows, oldest first: of more than three the oldest are one, their sum."""
     rows = list(points)
-    while len(rows) > PUBLIC_AGGREGATES:
+    while len(rows) > PUBLIC_ROWS:
         one, other = (tuple(map(FQ, row)) for row in rows[:2])
         total = add(one, other)
         rows[:2] = [(int(total[0]), int(total[1])) if total else (0, 0)]

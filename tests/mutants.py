@@ -507,13 +507,11 @@ MUTANTS = (
     _referee("settle_public_rows", "    ruling.public_rows = case.public_rows\n"),
     _referee("settle_public_rows", "if r.public_rows and (verdict", "if (verdict"),
     _referee("settle_public_rows", " and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0)"),
-    _referee("settle_public_rows", "at: uint256 = 1 if has_first else 0", "at: uint256 = 0"),
-    _referee("settle_public_rows", "        rows[at] = ecadd(rows[at], rows[at + 1])\n"),
-    _referee("settle_public_rows", "ecadd(rows[at], rows[at + 1])", "rows[at + 1]"),
-    _referee("settle_public_rows", "            rows[i] = rows[i + 1]\n", "            pass\n"),
-    _referee("settle_public_rows", "if len(rows) == at + PUBLIC_AGGREGATES:", "if len(rows) == PUBLIC_AGGREGATES:"),
+    _referee("settle_public_rows", "rows[2], aggregate]", "rows[1], aggregate]"),
+    _referee("settle_public_rows", "rows[2], aggregate]", "aggregate]"),
+    _referee("settle_public_rows", "return [ecadd(rows[0], rows[1]), rows[2], aggregate]", "return [rows[1], rows[2], aggregate]"),
     _referee(
-        "settle_public_rows", "PUBLIC_AGGREGATES: constant(uint256) = 5", "PUBLIC_AGGREGATES: constant(uint256) = 4"
+        "settle_public_rows", "if len(rows) < PUBLIC_ROWS:", "if len(rows) < PUBLIC_ROWS - 1:"
     ),
     # --- the reward
     _referee("settle_money", "case.reward * len(seats) // count", "case.reward"),
@@ -575,15 +573,6 @@ MUTANTS = (
     _other("modules/carry.vy", "escrow/test_settle_money", "earner=(word >> 176) & 255", "earner=(word >> 176) & 1"),
     _other("modules/carry.vy", "escrow/test_settle_money", " | (c.rounding << 184)"),
     _other("modules/carry.vy", "escrow/test_settle_policy", "return word & (2**64 - 1)", "return word & (2**32 - 1)"),
-    _other(
-        "modules/rules.vy",
-        "term_limits/test_check",
-        "(convert(terms.first_row != empty(bytes32), uint256) << 88)",
-        "(convert(terms.first_row != empty(bytes32), uint256) << 87)",
-    ),
-    _other(
-        "modules/rules.vy", "escrow/test_settle_public_rows", "first_row=(word >> 88) & 255 != 0", "first_row=False"
-    ),
     _other("modules/rules.vy", "escrow/test_settle_money", "return (word >> 40) & 65535", "return (word >> 40) & 255"),
     _other("modules/rules.vy", "escrow/test_settle", "return (word >> 56) & 255", "return (word >> 56) & 1"),
     _other(
@@ -592,8 +581,8 @@ MUTANTS = (
         ">> ((seat & 1) << 7)) & (2**128 - 1)",
         ">> ((seat & 1) << 7))",
     ),
-    _other("TermLimits.vy", "term_limits/test_check", "min(t.rounds - 1, PUBLIC_AGGREGATES)", "t.rounds - 1"),
-    _other("TermLimits.vy", "term_limits/test_check", "(0 if t.first_row == empty(bytes32) else 1)", "0"),
+    _other("TermLimits.vy", "term_limits/test_check", "aggregates: uint256 = t.rounds - 1", "aggregates: uint256 = t.rounds"),
+    _other("TermLimits.vy", "term_limits/test_check", "aggregates + 1, PUBLIC_ROWS", "aggregates, PUBLIC_ROWS"),
     _other(
         "RoundVerifier.vy",
         "round_verifier/test_judge",

@@ -11,7 +11,7 @@ from . import lanes
 UNIT: constant(int256) = 2**32         # 1.0
 MAX_ROWS: constant(uint256) = 32
 MAX_PAIRS: constant(uint256) = MAX_ROWS * (MAX_ROWS - 1) // 2
-MAX_PUBLIC: constant(uint256) = 6
+MAX_PUBLIC: constant(uint256) = 3
 MAX_BETWEEN: constant(uint256) = MAX_PUBLIC * (MAX_PUBLIC - 1) // 2
 MAX_COORDINATES: constant(uint256) = MAX_ROWS * MAX_PUBLIC  # of rows in the span of the public ones
 LOADING_CAP: constant(int256) = 99 * UNIT // 100  # keeps the part that is error, and what is divided by it, away from 0
@@ -20,6 +20,13 @@ MOST_WORTH: constant(int256) = 3       # times the (f+1)-th largest
 LEAST_NEW: constant(int256) = UNIT * UNIT // 2**16  # part of a public row's square that those before it leave: below it it's none of its own
 LEAST_EXPLAINED: constant(int256) = 20  # rho_0^2 of a reference is at least 1 / 20
 REFINEMENTS: constant(uint256) = 2
+# A word has a row's coordinates in lanes of 72 bits: rising, or falling with the first in the third lane. The product of a
+# rising and a falling one has their scalar product, below 2^66, in its third lane; what is below that lane is less than half of
+# its unit, what is above is shifted out.
+LANE: constant(uint256) = 72
+HALF: constant(int256) = 2**(2 * 72 - 1)
+ABOVE: constant(uint256) = 256 - 3 * 72
+BELOW: constant(uint256) = ABOVE + 2 * 72
 NEWS_MARGIN: constant(int256) = 4      # rows with a quarter of the typical row's news, or more, lose nothing
 ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
@@ -226,47 +233,49 @@ def _worth(loadings: int256[32], rows: uint256, kept: uint256, byzantine: uint25
 
 @internal
 @pure
+def _left(cosine: int256, rising: int256, falling: int256) -> int256:
+    """
+    @notice What the public rows leave of the cosine of two rows, 2^64 = 1.0.
+    """
+    dot: int256 = (unsafe_add(unsafe_mul(rising, falling), HALF) << ABOVE) >> BELOW
+    return unsafe_sub(unsafe_mul(cosine, UNIT), dot)
+
+
+@internal
+@pure
 def _coordinates(
     between: int256[MAX_BETWEEN], cosines_along: int256[MAX_COORDINATES], width: uint256, rows: uint256
-) -> int256[MAX_COORDINATES]:
+) -> int256[2][MAX_ROWS]:
     """
-    @notice Of unit rows along each public row without what those before it have of it (Gram-Schmidt), `width` a row.
-    @param between Cosines of each public row with those before it, 0 + 1 + 2 + ...
-    @param cosines_along Cosines of each row with the public rows.
+    @notice Of unit rows along each public row without what those before it have of it (Gram-Schmidt), rising and falling.
+    @param between Cosines of each public row with those before it, 0 + 1 + 2.
+    @param cosines_along Cosines of each row with the public rows, `width` a row.
     """
-    base: int256[MAX_BETWEEN] = between
+    base: int256[MAX_PUBLIC] = empty(int256[MAX_PUBLIC])  # the public rows' own, falling
     own: int256[MAX_PUBLIC] = empty(int256[MAX_PUBLIC])  # what those before it leave of a public row; 0: nothing of its own
-    first: uint256 = 0
-    for m: uint256 in range(width, bound=MAX_PUBLIC):
-        left: int256 = UNIT * UNIT
-        start: uint256 = 0
-        for k: uint256 in range(m, bound=MAX_PUBLIC):
-            part: int256 = 0
+    coordinates: int256[2][MAX_ROWS] = empty(int256[2][MAX_ROWS])
+    at: uint256 = 0
+    for m: uint256 in range(unsafe_add(width, rows), bound=MAX_PUBLIC + MAX_ROWS):
+        is_public: bool = m < width
+        if m == width:
+            at = 0
+        rising: int256 = 0
+        falling: int256 = 0
+        for k: uint256 in range(min(m, width), bound=MAX_PUBLIC):
             if own[k] != 0:
-                part = unsafe_mul(base[unsafe_add(first, k)], UNIT)
-                for l: uint256 in range(k, bound=MAX_PUBLIC):
-                    part = unsafe_sub(part, unsafe_mul(base[unsafe_add(first, l)], base[unsafe_add(start, l)]))
-                part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
-            base[unsafe_add(first, k)] = part
-            left = unsafe_sub(left, unsafe_mul(part, part))
-            start = unsafe_add(start, k)
-        if left >= LEAST_NEW:
-            own[m] = convert(isqrt(convert(left, uint256)), int256)
-        first = unsafe_add(first, m)
-    coordinates: int256[MAX_COORDINATES] = cosines_along
-    first = 0
-    for _: uint256 in range(rows, bound=MAX_ROWS):
-        start: uint256 = 0
-        for k: uint256 in range(width, bound=MAX_PUBLIC):
-            part: int256 = 0
-            if own[k] != 0:
-                part = unsafe_mul(coordinates[unsafe_add(first, k)], UNIT)
-                for l: uint256 in range(k, bound=MAX_PUBLIC):
-                    part = unsafe_sub(part, unsafe_mul(coordinates[unsafe_add(first, l)], base[unsafe_add(start, l)]))
-                part = max(-UNIT, min(UNIT, unsafe_div(part, own[k])))
-            coordinates[unsafe_add(first, k)] = part
-            start = unsafe_add(start, k)
-        first = unsafe_add(first, width)
+                along: int256 = between[at] if is_public else cosines_along[at]
+                part: int256 = max(-UNIT, min(UNIT, unsafe_div(self._left(along, rising, base[k]), own[k])))
+                place: uint256 = unsafe_mul(LANE, k)
+                rising = unsafe_add(rising, part << place)
+                falling = unsafe_add(falling, part << unsafe_sub(2 * LANE, place))
+            at = unsafe_add(at, 1)
+        if is_public:
+            base[m] = falling
+            left: int256 = self._left(UNIT, rising, falling)
+            if left >= LEAST_NEW:
+                own[m] = convert(isqrt(convert(left, uint256)), int256)
+        else:
+            coordinates[unsafe_sub(m, width)] = [rising, falling]
     return coordinates
 
 
@@ -274,8 +283,7 @@ def _coordinates(
 @pure
 def _news(
     pairs: int256[MAX_PAIRS],
-    coordinates: int256[MAX_COORDINATES],
-    width: uint256,
+    coordinates: int256[2][MAX_ROWS],
     rows: uint256,
     live: uint256,
     kept: uint256,
@@ -285,16 +293,11 @@ def _news(
     @notice Of the kept rows, 0 to ONE: how much what the public rows leave of a row's cosines is, and how much it differs from
             partner to partner, the `byzantine` partners left out that it has most in common with, beside the typical row's.
     @param pairs Cosines of all live rows.
-    @param coordinates Of the unit rows in the span of the public rows, `width` a row.
+    @param coordinates Of the unit rows in the span of the public rows, rising and falling.
     """
     lengths: int256[32] = empty(int256[32])  # of what is left of a unit row
-    at: uint256 = 0
     for i: uint256 in range(rows, bound=MAX_ROWS):
-        left: int256 = UNIT * UNIT
-        for _: uint256 in range(width, bound=MAX_PUBLIC):
-            x: int256 = coordinates[at]
-            left = unsafe_sub(left, unsafe_mul(x, x))
-            at = unsafe_add(at, 1)
+        left: int256 = self._left(UNIT, coordinates[i][0], coordinates[i][1])
         lengths[i] = convert(isqrt(convert(max(0, left), uint256)), int256)
     usual: int256 = max(1, self._typical_value(lengths, rows, kept, byzantine))
 
@@ -309,18 +312,14 @@ def _news(
         if is_live:
             others += 1
         scale: int256 = max(usual, lengths[i])
-        first: uint256 = unsafe_mul(i, width)
-        at = unsafe_add(first, width)
+        rising: int256 = coordinates[i][0]
         slot: uint256 = unsafe_mul(i // cosines.PER_WORD, lanes.STEP)
         offset: uint256 = unsafe_mul(i % cosines.PER_WORD, 40)
         for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
-            left: int256 = unsafe_mul(pairs[pair], UNIT)
-            own: uint256 = first
-            for _: uint256 in range(width, bound=MAX_PUBLIC):
-                left = unsafe_sub(left, unsafe_mul(coordinates[own], coordinates[at]))
-                own = unsafe_add(own, 1)
-                at = unsafe_add(at, 1)
             if is_live and (live >> j) & 1 == 1:
+                # as `_left`, in place
+                dot: int256 = (unsafe_add(unsafe_mul(rising, coordinates[j][1]), HALF) << ABOVE) >> BELOW
+                left: int256 = unsafe_sub(unsafe_mul(pairs[pair], UNIT), dot)
                 common: int256 = unsafe_div(unsafe_mul(left, UNIT), unsafe_mul(scale, max(usual, lengths[j])))
                 common = max(-UNIT, min(UNIT, common))
                 square: int256 = unsafe_mul(common, common)

@@ -103,15 +103,18 @@ def _discard(keys: uint256[8][4], count: uint256, times: uint256) -> (uint256, u
     @param times At least 1, at most the number of keys.
     """
     remaining: uint256[8][4] = keys
+    minima: uint256[4] = [NO_KEY, NO_KEY, NO_KEY, NO_KEY]  # of each eight
+    for c: uint256 in range(unsafe_add(count, 7) >> 3, bound=4):
+        q: uint256[8] = remaining[c]
+        minima[c] = min(min(min(q[0], q[1]), min(q[2], q[3])), min(min(q[4], q[5]), min(q[6], q[7])))
     gone: uint256 = 0
     least: uint256 = 0
-    chunks: uint256 = unsafe_add(count, 7) >> 3
     for _: uint256 in range(times, bound=32):
-        least = NO_KEY
-        for c: uint256 in range(chunks, bound=4):
-            q: uint256[8] = remaining[c]
-            least = min(least, min(min(min(q[0], q[1]), min(q[2], q[3])), min(min(q[4], q[5]), min(q[6], q[7]))))
+        least = min(min(minima[0], minima[1]), min(minima[2], minima[3]))
         k: uint256 = unsafe_sub(31, least & 31)
+        c: uint256 = k >> 3
         gone |= 1 << k
-        remaining[k >> 3][k & 7] = NO_KEY
+        remaining[c][k & 7] = NO_KEY
+        q: uint256[8] = remaining[c]
+        minima[c] = min(min(min(q[0], q[1]), min(q[2], q[3])), min(min(q[4], q[5]), min(q[6], q[7])))
     return gone, least

@@ -12,8 +12,7 @@ struct Rules:
     min_rows: uint256                  # 8 bits
     max_excluded: uint256              # 8 bits
     public_rows: bool                  # 8 bits
-    reference: bool                    # 8 bits
-    first_row: bool                    # 8 bits: whether the initial model is the first of the public rows
+    reference: bool                    # 8 bits, and 8 more that stay 0
     collect_window: uint256            # 32 bits, seconds, like the three below
     deliver_window: uint256
     score_window: uint256
@@ -35,7 +34,6 @@ def _of(terms: IEscrow.Terms) -> uint256:
         | (terms.max_excluded << 64)
         | (convert(terms.public_rows, uint256) << 72)
         | (convert(terms.reference, uint256) << 80)
-        | (convert(terms.first_row != empty(bytes32), uint256) << 88)
         | (terms.collect_window << 96)
         | (terms.deliver_window << 128)
         | (terms.score_window << 160)
@@ -55,7 +53,6 @@ def _unpack(word: uint256) -> Rules:
         max_excluded=(word >> 64) & 255,
         public_rows=(word >> 72) & 255 != 0,
         reference=(word >> 80) & 255 != 0,
-        first_row=(word >> 88) & 255 != 0,
         collect_window=(word >> 96) & (2**32 - 1),
         deliver_window=(word >> 128) & (2**32 - 1),
         score_window=(word >> 160) & (2**32 - 1),

@@ -126,8 +126,7 @@ def play(
     residuals = np.zeros((n, model.size))
     own_residual = np.zeros(model.size)
     past: list[Floats] = []
-    first: list[Digits] = []  # the initial model in quanta
-    aggregates: list[npt.NDArray[np.int64]] = []  # as the market has them for public rows
+    known: list[npt.NDArray[np.int64]] = []  # the public rows, as the market has them
     sent: list[Floats] = []  # by the party, and what it would have sent
     trained: list[Floats] = []
     others: Floats | None = None  # everybody else's last updates
@@ -140,8 +139,8 @@ def play(
         updates = setup.train(np.repeat(model[None], n, axis=0), shares, range(n), seed, round_, decayed)
         if not quantum:
             quantum = choose_quantum(updates[-1:], setup.bits or 16)  # an honest trainer's pilot
-            first.append(signed_digits(in_quanta(model, quantum)))
-        public = [*first, *map(signed_digits, aggregates)]
+            known.append(in_quanta(model, quantum))
+        public = [signed_digits(row) for row in known]
         if party:
             trained.append(updates[: party.seats].copy())
             know = _knowledge(party, updates, model, past, round_, quantum, random)
@@ -181,7 +180,7 @@ def play(
         if decision.total > 0:
             step = decision.weights @ seen / decision.total
             aggregate = decision.weights @ values.astype(np.float64)  # float64 holds a policy's exactly
-            aggregates = with_newest(aggregates, aggregate.astype(np.int64), operator.add)
+            known = with_newest(known, aggregate.astype(np.int64), operator.add)
         past.append(step)
         model = model + step
         accuracies.append(setup.accuracy(model))

@@ -135,9 +135,8 @@ class Aggregator:
         self._journal = journal or Memory()
         self._ready: tuple[list[Delivery], ReadyRound] | None = None  # the last one, and of which deliveries
         self._proof: RoundProof | None = None  # the last one
-        self._first: PublicRow | None = None  # that of the initial model, once it was read
-        self._aggregates: list[PublicRow] = []  # those that were had so far
-        self._public_rounds = 0  # settled rounds that they are of
+        self._public_rows: list[PublicRow] | None = None  # of those settled rounds whose aggregates were had so far
+        self._public_rounds = 0  # how many these are
 
     def accept(self) -> Any:
         """Agrees to aggregate: payloads will be sealed to this key.
@@ -275,13 +274,14 @@ class Aggregator:
 
     def public_rows(self) -> list[PublicRow]:
         """The running round's, oldest first. Raises MarketError if they are not to be had."""
-        if self._first is None and self.project.terms.first_row != NO_ROW:
-            self._first = fetch_first_row(self.project, self.store, self.srs)
+        if self._public_rows is None:
+            first = fetch_first_row(self.project, self.store, self.srs)
+            self._public_rows = [] if first is None else [first]
         for settlement in self.project.public_settlements()[self._public_rounds :]:
             newest = PublicRow(self._aggregate_of(settlement), settlement.aggregate)
-            self._aggregates = with_newest(self._aggregates, newest, operator.add)
+            self._public_rows = with_newest(self._public_rows, newest, operator.add)
             self._public_rounds += 1
-        return [*([] if self._first is None else [self._first]), *self._aggregates]
+        return self._public_rows
 
     def _aggregate_of(self, settlement: Settlement) -> Combination:
         """From the store, or made again. Raises MarketError if it is not to be had."""

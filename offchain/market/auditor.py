@@ -98,15 +98,14 @@ class Auditor:
         else:
             yield Finding("code", f"{policy} is none of this package's: it is asked, not replayed", checked=False)
         yield from self._history()
-        first: list[Point] = []
-        aggregates: list[Point] = []
+        public: list[Point] = []
         for settled in self.books.settled:
-            if not first and self.project.terms.first_row != NO_ROW:
-                first.append(self._first_row(settled))
-            yield from self._round(relied_on, settled, [*first, *aggregates])
+            if not public and self.project.terms.first_row != NO_ROW:
+                public.append(self._first_row(settled))
+            yield from self._round(relied_on, settled, public)
             if self.project.terms.public_rows and settled.aggregate != IDENTITY:
-                aggregates = with_newest(aggregates, settled.aggregate, points_together)
-        yield from self._state([*first, *aggregates])
+                public = with_newest(public, settled.aggregate, points_together)
+        yield from self._state(public)
         yield from self._contents()
 
     # --- the chain

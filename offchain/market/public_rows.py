@@ -1,8 +1,8 @@
 """The public rows of a round: what every party knows before it trains, so that nobody is paid for sending it.
 
 They are the initial model in quanta, where the terms name it, and the aggregates of the rounds so far that kept
-anything, oldest first: the last four, and before them the sum of all older ones. The contract has verified the
-commitments to aggregates, sums up those of the older ones, and keeps the running hash of all.
+anything, oldest first. Where they would be more than three, all but the last two are one, their sum. The contract has
+verified the commitments to aggregates, sums up those of the older ones, and keeps the running hash of all.
 
 A sealed initial model isn't known to everybody, and an aggregator that can't read it could not settle: it is no row.
 """
@@ -21,7 +21,7 @@ from eth_utils import keccak
 from offchain.market.errors import MarketError
 from offchain.market.member import fetch_initial_model
 from offchain.market.project import Point, Project
-from offchain.market.terms import NO_ROW, PUBLIC_AGGREGATES
+from offchain.market.terms import NO_ROW, PUBLIC_ROWS
 from offchain.proving.commitment import Combination, combine, commit_combination
 from offchain.proving.parameters import TAIL
 from offchain.proving.srs import Srs
@@ -47,12 +47,12 @@ class PublicRow:
         return PublicRow(self.combination + other.combination, commitment)
 
 
-def with_newest(aggregates: Sequence[Row], newest: Row, together: Callable[[Row, Row], Row]) -> list[Row]:
-    """The rows of aggregates, oldest first, once there is one more. There are five at most: of six the two oldest
-    become one. `together` adds two rows up.
+def with_newest(rows: Sequence[Row], newest: Row, together: Callable[[Row, Row], Row]) -> list[Row]:
+    """The public rows, oldest first, once there is one more. There are three at most: of four the two oldest become
+    one. `together` adds two rows up.
     """
-    rows = [*aggregates, newest]
-    if len(rows) > PUBLIC_AGGREGATES:
+    rows = [*rows, newest]
+    if len(rows) > PUBLIC_ROWS:
         rows[:2] = [together(rows[0], rows[1])]
     return rows
 

@@ -15,7 +15,7 @@ from offchain.scoring.policy import PolicyTerms
 __all__ = [
     "FIXED_ONE",
     "NO_ROW",
-    "PUBLIC_AGGREGATES",
+    "PUBLIC_ROWS",
     "QUANTUM_ONE",
     "ProjectTerms",
     "funds",
@@ -28,14 +28,14 @@ QUANTUM_ONE = 1 << 64  # 1.0 of a quantum
 DEFAULT_WINDOW = 3_600
 LEAST_POLICY_GAS = 100_000  # the contract's limit
 NO_ROW = bytes(32)  # the initial model is no public row
-PUBLIC_AGGREGATES = 5  # rows of aggregates: the sum of all older ones and the last four
+PUBLIC_ROWS = 3  # the last two aggregates, and the sum of all that was public before them
 
 
 def most_rows(seats: int, rounds: int, public_rows: bool, initial: bool = False) -> int:
-    """Of a round's matrix: one a seat and, with public rows, one for each round before the last, five at the most, and
-    one for the initial model if that is a public row.
+    """Of a round's matrix: one a seat and, with public rows, one for the initial model if that is one and for each
+    round before the last, three at the most.
     """
-    return seats + min(rounds - 1, PUBLIC_AGGREGATES) + initial if public_rows else seats
+    return seats + min(rounds - 1 + initial, PUBLIC_ROWS) if public_rows else seats
 
 
 def proposed_amounts(round_reward: int, seats: int, max_excluded: int) -> dict[str, int]:

@@ -57,7 +57,7 @@ __all__ = [
 
 ONE = 1 << 32
 MAX_ROWS = 32  # of a round: its seats
-MAX_PUBLIC = 6  # further rows: the initial model, the last four aggregates, the sum of all older ones
+MAX_PUBLIC = 3  # further rows: the last two aggregates, and the sum of all that was public before them
 MAX_ENTRY = 1 << 80  # exclusive, of |G|
 MAX_RATE = (1 << 64) - 1
 MAX_BYZANTINE = (MAX_ROWS - 3) // 2
@@ -176,7 +176,7 @@ def evaluate(
     """The outcome of a round.
 
     `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for consensus and shown it
-    may have up to six more rows, the public ones, which come last, and the first may be a reference. `rate` is the
+    may have up to three more rows, the public ones, which come last, and the first may be a reference. `rate` is the
     round's learning rate, fixed point. `seats` is the mask over seats whose rows they are, the first ones if None.
     `memory` is what the last evaluation of the project answered. Raises PolicyError for wrong sizes or rates, or a
     reference that the rule doesn't know, NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.

@@ -36,7 +36,6 @@ NONSENSE = {
     "a row kept beyond the last": _answer(kept=0b11111),
     "a weight above one": _answer(weights=(ONE, ONE + 1, ONE, ONE)),
     "a weight for a row that is removed": _answer(kept=0b0111, contributions=(5, 3, 1, 0)),
-    "a contribution of a row that is removed": _answer(kept=0b0111, weights=(ONE, ONE, ONE, 0)),
     "a contribution beyond the last row": _answer(contributions=(5, 3, 1, 1, 1)),
     "a contribution of 2^150": _answer(contributions=(5, 3, 1, 2**150)),
     "a rate of zero": _answer(rate=0),

@@ -42,7 +42,6 @@ struct Rules {
     uint256 max_excluded;
     bool public_rows;
     bool isReference;
-    bool first_row;
     uint256 collect_window;
     uint256 deliver_window;
     uint256 score_window;

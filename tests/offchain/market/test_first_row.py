@@ -140,7 +140,7 @@ def test_join__terms_that_name_another_first_row__refused_before_anything_is_sen
     """An owner and an aggregator could make it anything; an aggregator alone could not settle."""
     monkeypatch.setattr(known_play.project, "terms", replace(known_play.project.terms, first_row=b"\x05" * 32))
     trainer, aggregator = known_play.trainers[0], known_play.aggregator
-    monkeypatch.setattr(aggregator, "_first", None)
+    monkeypatch.setattr(aggregator, "_public_rows", None)
     monkeypatch.setattr(trainer, "_transact", pytest.fail)
     monkeypatch.setattr(aggregator, "_transact", pytest.fail)
     join = trainer.enrol if party == "trainer" else aggregator.accept

@@ -111,7 +111,7 @@ def fresh_aggregator(public_play: Play) -> Any:
     remembered = [(t.prepared, t.residual, t.copy.vector, t.copy.rounds) for t in public_play.trainers]
     yield
     aggregator.weights, aggregator.asked, aggregator._proof = weights, [], None
-    aggregator._first, aggregator._aggregates, aggregator._public_rounds = None, [], 0
+    aggregator._public_rows, aggregator._public_rounds = None, 0
     for trainer, (prepared, residual, vector, rounds) in zip(public_play.trainers, remembered, strict=True):
         trainer.prepared, trainer.residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds

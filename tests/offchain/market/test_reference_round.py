@@ -51,7 +51,7 @@ def fresh_guided(guided_play: Play) -> Any:
     remembered = [(t.prepared, t.residual, t.copy.vector, t.copy.rounds) for t in guided_play.trainers]
     yield
     aggregator = guided_play.aggregator
-    aggregator._proof, aggregator._aggregates, aggregator._public_rounds = None, [], 0
+    aggregator._proof, aggregator._public_rows, aggregator._public_rounds = None, None, 0
     for trainer, (prepared, residual, vector, rounds) in zip(guided_play.trainers, remembered, strict=True):
         trainer.prepared, trainer.residual = prepared, residual
         trainer.copy.vector, trainer.copy.rounds = vector, rounds

@@ -164,7 +164,7 @@ def test_prove_range__in_several_threads__gives_the_same_proofs() -> None:
         ({"updates": updates_of(1, 16, 4)}, "no proof for 1 updates of 16 entries"),
         ({"updates": updates_of(4, 19, 4)}, "no proof for 4 updates of 19 entries"),
         ({"updates": updates_of(2, 4985, 4)}, "no proof for 2 updates of 4985 entries of 4 bits with an SRS of 5000"),
-        ({"updates": updates_of(33, 60, 4)}, "no proof for 33 updates"),
+        ({"updates": updates_of(41, 60, 4), "tails": [[1] * TAIL] * 41}, "no proof for 41 updates"),
         ({"updates": updates_of(1, 20, 4)[:0]}, "no proof for 0 updates"),
         ({"updates": updates_of(1, 20, 4)[0]}, "of shape"),
         ({"updates": updates_of(2, 20, 4).astype(np.int32)}, "not int32"),

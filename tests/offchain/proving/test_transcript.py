@@ -110,4 +110,4 @@ def test_as_struct__of_a_proof__is_in_the_contracts_order() -> None:
 def test_dimension_is_sound__around_its_bounds__holds_between_them() -> None:
     sound = [(n, d) for n in (0, 1, 2) for d in range(15, 30) if dimension_is_sound(n, d, 40)]
     assert sound == [(1, d) for d in range(17, 25)] + [(2, d) for d in range(18, 25)]
-    assert [n for n in range(30, 40) if dimension_is_sound(n, 100, 200)] == [30, 31, 32]
+    assert [n for n in range(38, 45) if dimension_is_sound(n, 100, 200)] == [38, 39, 40]

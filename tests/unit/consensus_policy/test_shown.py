@@ -106,8 +106,8 @@ def test_shown__seats_and_rows_differ__reverts(consensus_policy: Any, seats: int
 def test_validate__shown__as_consensus(consensus_policy: Any) -> None:
     for cap in (1, ONE, 2**40):
         params = PolicyTerms(SHOWN, 14, cap=cap).encode()
-        assert consensus_policy.validate(params, 31, 38, 10**8)
-        assert not consensus_policy.validate(params, 30, 38, 10**8)
+        assert consensus_policy.validate(params, 31, 35, 10**8)
+        assert not consensus_policy.validate(params, 30, 35, 10**8)
         assert consensus_policy.least_rows(params) == 31
         assert consensus_policy.takes_public_rows(params)
         assert consensus_policy.takes_reference(params)

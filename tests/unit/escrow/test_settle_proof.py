@@ -41,8 +41,8 @@ REAL, MOST = proof_of("ten rows"), proof_of("most rows")
 # 32 seats and six public rows: as many entries and products with the mask as these have
 WIDEST = replace(
     MOST,
-    gram=(*MOST.gram, *[7] * (38 * 39 // 2 - len(MOST.gram))),
-    gram_proof=replace(MOST.gram_proof, cross=(*MOST.gram_proof.cross, *[7] * 6)),
+    gram=(*MOST.gram, *[7] * (35 * 36 // 2 - len(MOST.gram))),
+    gram_proof=replace(MOST.gram_proof, cross=(*MOST.gram_proof.cross, *[7] * 3)),
 )
 ENCODED = REAL.encode()
 

@@ -276,15 +276,18 @@ def test_settle__policy_pays_a_public_row__all_rows_count_the_same(
 def test_settle__many_rounds__older_aggregates_are_one_row(
     create_project: Any, policy: Any, owner: Any, named: bool
 ) -> None:
-    """Logarithms are 2^k, so that every set of aggregates has a sum of its own."""
+    """Logarithms are 2^k, so that every set of public rows has a sum of its own."""
     policy.set_takes_public_rows(b"params", sender=owner)
-    first = [INITIAL] if named else []
-    project = create_project(public_rows=True, rounds=9, first_row=known(first)).to_collecting()
-    logs = [2**round_ for round_ in range(8)]
+    first = [2**10] if named else []
+    project = create_project(
+        public_rows=True, rounds=7, first_row=known(point(ONE * log) for log in first)
+    ).to_collecting()
+    logs = [2**round_ for round_ in range(6)]
     for round_, log in enumerate(logs):
-        older = logs[: max(0, round_ - 4)]
+        public = [*first, *logs[:round_]]
+        older = public[:-2] if len(public) > 3 else []
         summed = [sum(older)] if older else []
-        rows = [*first, *(point(ONE * log) for log in [*summed, *logs[len(older) : round_]])]
+        rows = [point(ONE * log) for log in [*summed, *public[len(older) :]]]
         assert project.escrow.public_rows() == known(rows)
         project.commitments[0] = point(log)
         project.to_scoring()
@@ -292,13 +295,13 @@ def test_settle__many_rounds__older_aggregates_are_one_row(
         own = [project.commitment_of(seat) for seat in range(4)]
         settled(project, commitments=[*own, *rows], proof=empty_proof(4 + len(rows)))
     last = [point(ONE * x) for x in logs[4:]]
-    rest = point(ONE * sum(logs[:4]))
+    rest = point(ONE * sum([*first, *logs[:4]]))
     project.to_scoring()
     project.answer([1, 2, 3, 4])
     for wrong in ([point(ONE * sum(logs[:3])), *last], [*last, rest], last, [*(point(ONE * x) for x in logs[3:])]):
         with ape.reverts("referee: wrong public rows"):
-            project.settle(commitments=[*own, *first, *wrong], proof=empty_proof(4 + len(first) + len(wrong)))
-    fields = settled(project, commitments=[*own, *first, rest, *last], proof=empty_proof(9 + len(first)))
+            project.settle(commitments=[*own, *wrong], proof=empty_proof(4 + len(wrong)))
+    fields = settled(project, commitments=[*own, rest, *last], proof=empty_proof(7))
     assert fields["contributions"] == [1, 2, 3, 4]
 
 
@@ -306,15 +309,15 @@ def test_settle__older_aggregates_cancel__their_row_is_the_identity(
     create_project: Any, policy: Any, owner: Any
 ) -> None:
     policy.set_takes_public_rows(b"params", sender=owner)
-    project = create_project(public_rows=True, rounds=7).to_collecting()
+    project = create_project(public_rows=True, rounds=5).to_collecting()
     x, y = point(3)
-    for commitment in ((x, y), (x, field_modulus - y), *[GENERATOR] * 4):
+    for commitment in ((x, y), (x, field_modulus - y), *[GENERATOR] * 2):
         project.commitments[0] = commitment
         project.round([1, 0, 0, 0])
-    rows = [(0, 0), *[point(ONE)] * 4]
+    rows = [(0, 0), *[point(ONE)] * 2]
     assert project.escrow.public_rows() == known(rows)
     project.to_scoring()
-    settled(project, commitments=[*(project.commitment_of(seat) for seat in range(4)), *rows], proof=empty_proof(9))
+    settled(project, commitments=[*(project.commitment_of(seat) for seat in range(4)), *rows], proof=empty_proof(7))
 
 
 @pytest.fixture(scope="module")

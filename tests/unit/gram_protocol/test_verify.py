@@ -201,9 +201,9 @@ def test_verify__same_tau_in_a_shorter_srs__reverts(deploy: Callable[..., Any]) 
         verifier.verify(*BASE.arguments)
 
 
-def test_verify__more_rows_than_32__reverts(verifier_for: VerifierFor) -> None:
+def test_verify__more_rows_than_40__reverts(verifier_for: VerifierFor) -> None:
     # refused before the function starts, by the bound of the argument: without a message
-    case = zero_case(case_named("most rows"), 33)
+    case = zero_case(case_named("most rows"), 41)
     with ape.reverts("Transaction failed."):
         verifier_for(case).verify(*case.arguments)
 

@@ -96,10 +96,10 @@ def test_verify__srs_around_its_bounds__takes_what_fits(
             verifier.verify(*case.arguments)
 
 
-def test_verify__more_rows_than_32__reverts(verifier_for: VerifierFor) -> None:
+def test_verify__more_rows_than_40__reverts(verifier_for: VerifierFor) -> None:
     # refused before the function starts, by the bounds of the arguments: without a message
-    rows = [BASE.commitments[0]] * 33
-    lists = {field: [BASE.proof[field][0]] * 34 for field in LISTS}
+    rows = [BASE.commitments[0]] * 41
+    lists = {field: [BASE.proof[field][0]] * 42 for field in LISTS}
     for case in (replace(BASE, commitments=rows), BASE.with_proof(**lists)):
         with ape.reverts("Transaction failed."):
             verifier_for(BASE).verify(*case.arguments)

@@ -158,8 +158,7 @@ WIDTHS = {  # of what every round goes by, from the lowest bits up
     "min_rows": 8,
     "max_excluded": 8,
     "public_rows": 8,
-    "reference": 8,
-    "first_row": 8,
+    "reference": 16,
     "collect_window": 32,
     "deliver_window": 32,
     "score_window": 32,
@@ -168,16 +167,11 @@ WIDTHS = {  # of what every round goes by, from the lowest bits up
 }
 
 
-def number(term: Any) -> int:
-    """As it is packed: of a hash, whether there is one."""
-    return int(any(term)) if isinstance(term, bytes) else int(term)
-
-
 def packed(terms: dict[str, Any]) -> int:
     word, at = 0, 0
     for name, width in WIDTHS.items():
-        assert number(terms[name]) < 2**width
-        word |= number(terms[name]) << at
+        assert int(terms[name]) < 2**width
+        word |= int(terms[name]) << at
         at += width
     return word
 
@@ -190,12 +184,12 @@ def test_check__good_value__passes(term_limits: Any, terms: dict[str, Any], chan
 # the least and the most that each may be, where the others are not in its way
 LEAST = {
     "dimension": 52, "bits": 2, "rounds": 1, "min_rows": 30, "max_excluded": 0, "public_rows": False,
-    "reference": False, "first_row": bytes(32), "collect_window": 10, "deliver_window": 10, "score_window": 10,
+    "reference": False, "collect_window": 10, "deliver_window": 10, "score_window": 10,
     "handover_window": 10, "policy_gas": 100_000,
 }  # fmt: skip
 MOST = {
     "dimension": 2**32 - 1, "bits": 16, "rounds": 256, "min_rows": 30, "max_excluded": 26, "public_rows": True,
-    "reference": True, "first_row": b"\xff" * 32, "collect_window": 2_592_000, "deliver_window": 2_592_000,
+    "reference": True, "collect_window": 2_592_000, "deliver_window": 2_592_000,
     "score_window": 2_592_000, "handover_window": 2_592_000, "policy_gas": 10_000_000,
 }  # fmt: skip
 PACKED: dict[str, dict[str, Any]] = {
@@ -213,13 +207,11 @@ def test_check__at_the_largest__every_field_is_kept_apart(
     policy.set_takes_public_rows(b"params", sender=owner)
     policy.set_takes_reference(b"params", sender=owner)
     rich = {"seats": 30, "trainer_part": 1, "round_reward": 30, "round_fee": 30}
-    if not changes["public_rows"]:
-        changes = changes | {"first_row": bytes(32)}  # the first of none
     word = term_limits.check(terms | rich | changes, 2**40)
     assert word == packed(terms | rich | changes)
     at = 0
     for name, width in WIDTHS.items():
-        assert word >> at & 2**width - 1 == number(changes[name])
+        assert word >> at & 2**width - 1 == int(changes[name])
         at += width
     assert word >> at == 0
 
@@ -307,12 +299,11 @@ SEATS_32 = {"seats": 32, "trainer_part": 31_250}
     [
         {"dimension": 22},
         {"dimension": 20, "rounds": 1},  # there is none in the first round
-        {"dimension": 24, "rounds": 5},
-        {"dimension": 25, "rounds": 6},
-        {"dimension": 25, "rounds": 256},  # never more than five
+        {"dimension": 23, "rounds": 4},
+        {"dimension": 23, "rounds": 256},  # never more than three
         {"dimension": 48, "rounds": 1, **SEATS_32},
         {"dimension": 23, "first_row": b"\x03" * 32},  # a row more, that of the initial model
-        {"dimension": 54, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32},
+        {"dimension": 51, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32},
     ],
     ids=str,
 )
@@ -329,12 +320,11 @@ def test_check__public_rows_within_the_limits__passes(
     ("changes", "message"),
     [
         ({"dimension": 21}, "terms: dimension too small"),
-        ({"dimension": 23, "rounds": 5}, "terms: dimension too small"),
-        ({"dimension": 24, "rounds": 6}, "terms: dimension too small"),
-        ({"dimension": 24, "rounds": 256}, "terms: dimension too small"),
+        ({"dimension": 22, "rounds": 4}, "terms: dimension too small"),
+        ({"dimension": 22, "rounds": 256}, "terms: dimension too small"),
         ({"params": b"others"}, "terms: policy takes no public rows"),
         ({"dimension": 22, "first_row": b"\x03" * 32}, "terms: dimension too small"),
-        ({"dimension": 53, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32}, "terms: dimension too small"),
+        ({"dimension": 50, "rounds": 256, "first_row": b"\x03" * 32, **SEATS_32}, "terms: dimension too small"),
     ],
     ids=str,
 )
@@ -355,12 +345,13 @@ def test_check__first_row_without_public_rows__refused(term_limits: Any, terms: 
 def test_check__public_rows__policy_is_asked_for_them_too(
     term_limits: Any, terms: dict[str, Any], policy: Any, owner: Any
 ) -> None:
-    """The last of five rounds has four of them."""
+    """The last of four rounds has three of them, and so has that of a hundred."""
     policy.set_takes_public_rows(b"params", sender=owner)
-    terms |= {"public_rows": True, "seats": 9, "rounds": 5, "min_rows": 7, "max_excluded": 2}
-    policy.set_expected(b"params", 5, 13, 1_000_000, sender=owner)
+    terms |= {"public_rows": True, "seats": 9, "rounds": 4, "min_rows": 7, "max_excluded": 2}
+    policy.set_expected(b"params", 5, 12, 1_000_000, sender=owner)
     term_limits.check(terms, SRS)
-    for change in ({"seats": 10}, {"rounds": 4}, {"rounds": 6}, {"public_rows": False}):
+    term_limits.check(terms | {"rounds": 100}, SRS)
+    for change in ({"seats": 10}, {"rounds": 3}, {"public_rows": False}):
         with ape.reverts("terms: policy refuses its params"):
             term_limits.check(terms | change, SRS)
 
