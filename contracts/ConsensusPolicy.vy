@@ -223,11 +223,12 @@ def evaluate(
 
         kept = consensus._keep(sums, (last - byzantine) * cosines.BIAS, rows, live, alive, byzantine)
     outcome.kept = kept
+    stay: uint256 = consensus._count(kept)
 
     news: int256[32] = empty(int256[32])
     if width != 0:
         coordinates: int256[2][32] = consensus._coordinates(between, along, width, rows)
-        news = consensus._news(pairs, coordinates, rows, live, kept, byzantine)
+        news = consensus._news(pairs, coordinates, rows, live, kept, stay, byzantine)
 
     # what isn't kept takes no part in the fit
     pair = 0
@@ -241,13 +242,13 @@ def evaluate(
     shared: int256[32] = empty(int256[32])
     if has_reference:
         loadings = consensus._judged(pairs, judge, rows, kept)
-        loadings, shared = consensus._fit(pairs, loadings, rows, kept, 0)
+        loadings, shared = consensus._fit(pairs, loadings, rows, kept, stay, 0)
     else:
-        loadings = consensus._typical(medians, rows, kept)
-        loadings, shared = consensus._fit(pairs, loadings, rows, kept, consensus.REFINEMENTS)
+        loadings = consensus._typical(medians, rows, kept, stay)
+        loadings, shared = consensus._fit(pairs, loadings, rows, kept, stay, consensus.REFINEMENTS)
 
-    clip: int256 = consensus._median(norms, rows, kept)
-    worth: int256[32] = consensus._worth(loadings, rows, kept, byzantine)
+    clip: int256 = consensus._median(norms, rows, kept, stay)
+    worth: int256[32] = consensus._worth(loadings, rows, kept, stay, byzantine)
     weights: int256[32] = empty(int256[32])
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:

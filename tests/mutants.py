@@ -509,10 +509,12 @@ MUTANTS = (
     _referee("settle_public_rows", " and (verdict.aggregate[0] != 0 or verdict.aggregate[1] != 0)"),
     _referee("settle_public_rows", "rows[2], aggregate]", "rows[1], aggregate]"),
     _referee("settle_public_rows", "rows[2], aggregate]", "aggregate]"),
-    _referee("settle_public_rows", "return [ecadd(rows[0], rows[1]), rows[2], aggregate]", "return [rows[1], rows[2], aggregate]"),
     _referee(
-        "settle_public_rows", "if len(rows) < PUBLIC_ROWS:", "if len(rows) < PUBLIC_ROWS - 1:"
+        "settle_public_rows",
+        "return [ecadd(rows[0], rows[1]), rows[2], aggregate]",
+        "return [rows[1], rows[2], aggregate]",
     ),
+    _referee("settle_public_rows", "if len(rows) < PUBLIC_ROWS:", "if len(rows) < PUBLIC_ROWS - 1:"),
     # --- the reward
     _referee("settle_money", "case.reward * len(seats) // count", "case.reward"),
     _referee("reference_row", "case.reward * min(machine._count(ruling.kept), judged) // judged", "case.reward"),
@@ -581,7 +583,12 @@ MUTANTS = (
         ">> ((seat & 1) << 7)) & (2**128 - 1)",
         ">> ((seat & 1) << 7))",
     ),
-    _other("TermLimits.vy", "term_limits/test_check", "aggregates: uint256 = t.rounds - 1", "aggregates: uint256 = t.rounds"),
+    _other(
+        "TermLimits.vy",
+        "term_limits/test_check",
+        "aggregates: uint256 = t.rounds - 1",
+        "aggregates: uint256 = t.rounds",
+    ),
     _other("TermLimits.vy", "term_limits/test_check", "aggregates + 1, PUBLIC_ROWS", "aggregates, PUBLIC_ROWS"),
     _other(
         "RoundVerifier.vy",

@@ -33,21 +33,20 @@ ROWS_PER_SORT: constant(uint256) = 2 * cosines.PER_WORD
 
 @internal
 @pure
-def _median(values: int256[32], rows: uint256, kept: uint256) -> int256:
+def _median(values: int256[32], rows: uint256, kept: uint256, stay: uint256) -> int256:
     """
-    @notice The lower median of the kept rows' values, which are 0 to 2^250.
+    @notice The lower median of the kept rows' values, which are 0 to 2^250; `stay` rows are kept.
     """
-    return self._ranked(values, rows, kept, unsafe_add(self._count(kept), 1) >> 1)
+    return self._ranked(values, rows, kept, unsafe_add(stay, 1) >> 1)
 
 
 @internal
 @pure
-def _typical_value(values: int256[32], rows: uint256, kept: uint256, byzantine: uint256) -> int256:
+def _typical_value(values: int256[32], rows: uint256, kept: uint256, stay: uint256, byzantine: uint256) -> int256:
     """
     @notice The lower median of those of the kept rows' values that `byzantine` low ones can't pull down.
     """
-    count: uint256 = self._count(kept)
-    return self._ranked(values, rows, kept, min(count, unsafe_add(unsafe_add(count, 1), byzantine) >> 1))
+    return self._ranked(values, rows, kept, min(stay, unsafe_add(unsafe_add(stay, 1), byzantine) >> 1))
 
 
 @internal
@@ -72,7 +71,7 @@ def _ranked(values: int256[32], rows: uint256, kept: uint256, place: uint256) ->
     keys: uint256[8][4] = lanes.NO_KEYS
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
-            keys[i >> 3][i & 7] = (convert(values[i], uint256) << 5) | (31 - i)
+            keys[i >> 3][i & 7] = (convert(values[i], uint256) << 5) | unsafe_sub(31, i)
     below: uint256 = 0
     largest: uint256 = 0
     below, largest = lanes._discard(keys, rows, place)
@@ -108,12 +107,12 @@ def _keep(sums: uint256[32], bias: uint256, rows: uint256, live: uint256, alive:
 
 @internal
 @pure
-def _typical(medians: int256[32], rows: uint256, kept: uint256) -> int256[32]:
+def _typical(medians: int256[32], rows: uint256, kept: uint256, stay: uint256) -> int256[32]:
     """
     @notice First loadings of the kept rows, from each row's median cosine.
     """
     loadings: int256[32] = empty(int256[32])
-    root: int256 = convert(isqrt(convert(max(1, self._median(medians, rows, kept)), uint256) << 32), int256)
+    root: int256 = convert(isqrt(convert(max(1, self._median(medians, rows, kept, stay)), uint256) << 32), int256)
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             loadings[i] = min(LOADING_CAP, medians[i] * UNIT // root)
@@ -150,7 +149,7 @@ def _judged(pairs: int256[MAX_PAIRS], judge: int256[32], rows: uint256, kept: ui
 @internal
 @pure
 def _fit(
-    pairs: int256[MAX_PAIRS], first: int256[32], rows: uint256, kept: uint256, refinements: uint256
+    pairs: int256[MAX_PAIRS], first: int256[32], rows: uint256, kept: uint256, stay: uint256, refinements: uint256
 ) -> (int256[32], int256[32]):
     """
     @notice Of the kept rows, from the cosines of pairs of them and first loadings: the loadings rho_i, 0 to LOADING_CAP, and
@@ -164,7 +163,8 @@ def _fit(
     for refinement: uint256 in range(REFINEMENTS + 1):
         errors: int256[32] = empty(int256[32])
         for i: uint256 in range(rows, bound=MAX_ROWS):
-            errors[i] = convert(isqrt(convert(UNIT * UNIT - loadings[i] * loadings[i], uint256)), int256)
+            square: int256 = unsafe_mul(loadings[i], loadings[i])
+            errors[i] = convert(isqrt(convert(unsafe_sub(UNIT * UNIT, square), uint256)), int256)
         totals: int256[32] = empty(int256[32])
         pair: uint256 = 0
         for i: uint256 in range(rows, bound=MAX_ROWS):
@@ -172,7 +172,7 @@ def _fit(
             error: int256 = errors[i]
             total: int256 = totals[i]
             for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
-                excess: int256 = max(0, unsafe_sub(unsafe_mul(pairs[pair], UNIT), unsafe_mul(loading, loadings[j])))
+                excess: int256 = unsafe_sub(unsafe_mul(pairs[pair], UNIT), unsafe_mul(loading, loadings[j]))
                 alike: int256 = unsafe_div(unsafe_mul(excess, UNIT), unsafe_mul(error, errors[j]))
                 alike = min(UNIT, unsafe_div(unsafe_mul(9, max(0, unsafe_sub(alike, CHANCE))), 7))
                 related[pair] = alike
@@ -180,7 +180,7 @@ def _fit(
                 totals[j] = unsafe_add(totals[j], alike)
                 pair = unsafe_add(pair, 1)
             totals[i] = total
-        usual: int256 = self._median(totals, rows, kept)
+        usual: int256 = self._median(totals, rows, kept, stay)
         for i: uint256 in range(rows, bound=MAX_ROWS):
             shared[i] = UNIT + max(0, totals[i] - usual)
         if refinement == refinements:
@@ -213,7 +213,7 @@ def _fit(
 
 @internal
 @pure
-def _worth(loadings: int256[32], rows: uint256, kept: uint256, byzantine: uint256) -> int256[32]:
+def _worth(loadings: int256[32], rows: uint256, kept: uint256, stay: uint256, byzantine: uint256) -> int256[32]:
     """
     @notice Of the kept rows rho_i^4, 2^64 = 1.0, at most MOST_WORTH times the (byzantine + 1)-th largest: an honest row's, or less.
     """
@@ -224,7 +224,7 @@ def _worth(loadings: int256[32], rows: uint256, kept: uint256, byzantine: uint25
             explained: int256 = (loadings[i] * loadings[i]) >> 32
             worth[i] = explained * explained
         short[i] = 2**64 - worth[i]
-    place: uint256 = min(self._count(kept), unsafe_add(byzantine, 1))
+    place: uint256 = min(stay, unsafe_add(byzantine, 1))
     most: int256 = MOST_WORTH * (2**64 - self._ranked(short, rows, kept, place))
     for i: uint256 in range(rows, bound=MAX_ROWS):
         worth[i] = min(worth[i], most)
@@ -287,6 +287,7 @@ def _news(
     rows: uint256,
     live: uint256,
     kept: uint256,
+    stay: uint256,
     byzantine: uint256,
 ) -> int256[32]:
     """
@@ -299,7 +300,7 @@ def _news(
     for i: uint256 in range(rows, bound=MAX_ROWS):
         left: int256 = self._left(UNIT, coordinates[i][0], coordinates[i][1])
         lengths[i] = convert(isqrt(convert(max(0, left), uint256)), int256)
-    usual: int256 = max(1, self._typical_value(lengths, rows, kept, byzantine))
+    usual: int256 = max(1, self._typical_value(lengths, rows, kept, stay, byzantine))
 
     # y_ij, as a sum and a sum of squares for each row, and by size for leaving out the largest
     sums: int256[32] = empty(int256[32])
@@ -313,6 +314,8 @@ def _news(
             others += 1
         scale: int256 = max(usual, lengths[i])
         rising: int256 = coordinates[i][0]
+        sum: int256 = sums[i]
+        squared: int256 = squares[i]
         slot: uint256 = unsafe_mul(i // cosines.PER_WORD, lanes.STEP)
         offset: uint256 = unsafe_mul(i % cosines.PER_WORD, 40)
         for j: uint256 in range(unsafe_add(i, 1), rows, bound=MAX_ROWS):
@@ -323,9 +326,9 @@ def _news(
                 common: int256 = unsafe_div(unsafe_mul(left, UNIT), unsafe_mul(scale, max(usual, lengths[j])))
                 common = max(-UNIT, min(UNIT, common))
                 square: int256 = unsafe_mul(common, common)
-                sums[i] = unsafe_add(sums[i], common)
+                sum = unsafe_add(sum, common)
                 sums[j] = unsafe_add(sums[j], common)
-                squares[i] = unsafe_add(squares[i], square)
+                squared = unsafe_add(squared, square)
                 squares[j] = unsafe_add(squares[j], square)
                 # of two of the same size the negative one is larger
                 cell: uint256 = convert(abs(common), uint256) << 1
@@ -336,6 +339,8 @@ def _news(
                     cell << unsafe_mul(j % cosines.PER_WORD, 40)
                 )
             pair = unsafe_add(pair, 1)
+        sums[i] = sum
+        squares[i] = squared
     if byzantine != 0:
         others -= convert(byzantine, int256)
         for b: uint256 in range((rows + ROWS_PER_SORT - 1) // ROWS_PER_SORT, bound=3):
@@ -357,7 +362,7 @@ def _news(
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:
             variety[i] = squares[i] - 15 * sums[i] * sums[i] // (16 * others)
-    usual = self._typical_value(variety, rows, kept, byzantine)
+    usual = self._typical_value(variety, rows, kept, stay, byzantine)
     news: int256[32] = empty(int256[32])
     for i: uint256 in range(rows, bound=MAX_ROWS):
         if (kept >> i) & 1 == 1:

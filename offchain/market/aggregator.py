@@ -30,7 +30,7 @@ from offchain.market.journal import Journal, Memory
 from offchain.market.member import UNUSABLE, fetch_aggregate
 from offchain.market.project import Delivery, Phase, Project, Settlement, settlement_of
 from offchain.market.public_rows import PublicRow, fetch_first_row, with_newest
-from offchain.market.terms import NO_ROW, ProjectTerms
+from offchain.market.terms import ProjectTerms
 from offchain.progress import stage
 from offchain.proving.commitment import Combination, Point, combine, commit
 from offchain.proving.gram import gram_matrix

@@ -95,9 +95,7 @@ def later_round(seed: int, rows: int = 10, before: int = 3) -> tuple[np.ndarray,
 
 
 @pytest.mark.parametrize("times", [1, 5])
-@pytest.mark.parametrize(
-    "parts", [(0, 0, 1), (1, 1, 1), (0, -1, 2), (1, -3, 3), (1, -2, 2)]
-)
+@pytest.mark.parametrize("parts", [(0, 0, 1), (1, 1, 1), (0, -1, 2), (1, -3, 3), (1, -2, 2)])
 def test_consensus__mixture_of_earlier_aggregates__earns_nothing(parts: tuple[float, ...], times: int) -> None:
     updates, public = later_round(6)
     mixture = sum(part * row for part, row in zip(parts, public, strict=True))
