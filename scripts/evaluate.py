@@ -12,6 +12,7 @@ from offchain.market.errors import SettingsError
 from offchain.market.model import Model, predict, task_of
 from offchain.market.page import print_whole
 from offchain.training.local import evaluate
+from offchain.training.registry import use
 from offchain.training.tabular import Tabular
 
 
@@ -21,12 +22,15 @@ from offchain.training.tabular import Tabular
 @click.option(
     "--predictions", type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write, for a table."
 )
-def cli(model_file: Path, data: str | None, predictions: Path | None) -> None:
+@click.option("--task", "own", help="The model's task, if it is your own: FILE.py:CLASS or PACKAGE.MODULE:CLASS.")
+def cli(model_file: Path, data: str | None, predictions: Path | None, own: str | None) -> None:
     """Loss and metric of a model that `ape run model` has written: on all rows of the file DATA if its task is a table,
     else on the test rows that come with the task. Needs no chain.
     """
     console = Console()
     try:
+        if own is not None:
+            use(own)
         model = Model.load(model_file)
         task = task_of(model.description, data or "")
         is_table = isinstance(task, Tabular)

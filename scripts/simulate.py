@@ -28,7 +28,7 @@ from offchain.simulation.results import Results, own_folder
 from offchain.storage.errors import Unavailable
 from offchain.storage.open import open_store
 from offchain.storage.store import Store
-from offchain.training.registry import task_names
+from offchain.training.registry import task_names, use
 
 without_traces()  # before Ape connects
 DEFAULT = MarketOptions()
@@ -74,6 +74,7 @@ def address(_context: Any, parameter: click.Parameter, value: str | None) -> str
     help="Of the first round.",
 )
 @click.option("--data", "task", default=DEFAULT.task, help=f"{', '.join(task_names())}, or a CSV file.")
+@click.option("--task", "own", default=None, help="A task of your own: FILE.py:CLASS or PACKAGE.MODULE:CLASS.")
 @click.option("--label", default=None, help="The label column of a CSV file.")
 @click.option("--categories", multiple=True, help="A column of a CSV file whose texts are values; may be repeated.")
 @click.option(
@@ -120,6 +121,7 @@ def cli(
     reward: str,
     token: str | None,
     holder: str | None,
+    own: str | None,
     **chosen: Any,
 ) -> None:
     """Plays a whole market on one machine: real contracts, training and proofs.
@@ -137,6 +139,8 @@ def cli(
     console = Console()
     quiet_ape()
     try:
+        if own is not None:
+            chosen["task"] = use(own)
         money = None if token is None or holder is None else HeldToken(token, holder, provider)
         options = MarketOptions(
             adversaries=tuple(a for a in adversaries if a != "none"),

@@ -7,6 +7,7 @@
     rpc = ["https://..."]             # nodes to ask when the network's own doesn't answer; of the same chain
     ptau = "powers.ptau"              # of the ceremony that the verifier was deployed with
     path = "data.csv"                 # trainer: what the task's data are read from, if not bundled
+    task = "churn.py:Churn"           # a task of one's own: the file that its class is in, or "package.module:Churn"
 
 Every key is a field of the role's settings below. Paths in a file are relative to the file.
 """
@@ -23,6 +24,8 @@ from offchain.market.terms import FIXED_ONE
 from offchain.redact import redacted
 from offchain.scoring.policy import MAX_ROWS, SHOWN, WITH_PUBLIC_ROWS, PolicyTerms
 from offchain.storage.open import folder_of
+from offchain.training.own import absolute, is_location
+from offchain.training.registry import use
 
 __all__ = ["AggregatorSettings", "OwnerSettings", "Settings", "TrainerSettings", "load", "urls_of"]
 
@@ -50,6 +53,7 @@ class Settings:
     ptau: str = ""
     srs_size: int = 1 << 17  # powers of tau of the verifier, as it was deployed
     registry: str = ""  # that has to have made the project; else any of this package's will do
+    task: str = ""  # the name of a known one, or where a user's own is: its code is run
     accept_unknown_policy: bool = False
     least_window: int = -1  # shortest phase that is joined; -1: 3,600, or any on a development chain
 
@@ -183,10 +187,12 @@ Chosen = TypeVar("Chosen", bound=Settings)
 
 def load(kind: type[Chosen], file: Path | None, flags: dict[str, Any]) -> Chosen:
     """Settings from a file and flags; a flag that is None is one that wasn't given. Plain `Settings` can be read from
-    any role's file. Raises SettingsError.
+    any role's file. A task of the user's own is known afterwards, by its name. Raises SettingsError, TaskError.
     """
     given = _read(file) if file is not None else {}
     given |= {name: value for name, value in flags.items() if value is not None and value != ()}
+    if isinstance(given.get("task"), str):
+        given["task"] = use(given["task"])
     known = {f.name for f in fields(kind)}
     if kind is Settings:  # of whoever: what only a role has is not for this command
         given = {name: value for name, value in given.items() if name in known or name not in _of_roles()}
@@ -216,6 +222,8 @@ def _read(file: Path) -> dict[str, Any]:
     for name in _PATHS:
         if isinstance(given.get(name), str) and given[name]:
             given[name] = str(file.parent / Path(given[name]).expanduser())
+    if isinstance(task := given.get("task"), str) and is_location(task):
+        given["task"] = absolute(task, file.parent)
     for name in ("store", "rpc"):
         if isinstance(given.get(name), str):
             given[name] = [given[name]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -92,7 +92,8 @@ class Trainer:
     """Acts for `account`, with a task and the account's own data. To behave otherwise, override `local_update`.
 
     key: a key that was kept; without it there is a new one. transact: how calls are sent, instead of as Ape does.
-    privacy: what is done to what was learned before it is quantised; statistics are left to the other trainers.
+    privacy: what is done to what was learned before it is quantised; statistics are left to the other trainers. run:
+    what trains, if not this process.
     """
 
     role = "honest"
@@ -110,6 +111,7 @@ class Trainer:
         key: SealingKey | None = None,
         transact: Transact | None = None,
         privacy: Privatising | None = None,
+        run: Callable[..., npt.NDArray[np.float64]] = train,
     ) -> None:
         self.account = account
         self.project = project
@@ -124,6 +126,7 @@ class Trainer:
         self._key = key or SealingKey.generate()
         self._transact = transact or sending(account)
         self._privacy = privacy
+        self._train = run
         self.residual = zero_residual(project.terms.dimension)
 
     @property
@@ -151,7 +154,7 @@ class Trainer:
 
     def local_update(self, learning_rate: float, round_: int) -> npt.NDArray[np.float64]:
         """float64[d]: the local model after training minus the global one."""
-        return train(
+        return self._train(
             self.task,
             self.copy.vector,
             self.data,

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from torch import Tensor
 
 from offchain.market.member import ModelCopy
 from offchain.market.project import Phase
@@ -28,12 +30,13 @@ from offchain.simulation.options import MarketOptions
 from offchain.simulation.stage import BITS, Stage
 from offchain.storage.embedded import EmbeddedStore
 from offchain.storage.store import Store
+from offchain.training.errors import failing
 from offchain.training.local import evaluate
 from offchain.training.partition import partition_dirichlet
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
 from offchain.training.tabular import Tabular
-from offchain.training.task import Samples, Task, failing
+from offchain.training.task import Samples, Task
 
 __all__ = ["Market", "PartyResult", "RoundResult"]
 
@@ -114,7 +117,6 @@ class Market:
         shares = _shares(data.train, options)
         self.test, self.own = data.test, shares[0]
         schedule = Schedule(options.epochs, options.batch_size)
-        self.stage = Stage(self.contracts, self.accounts, self.store, self.say, self.money)
         # the owner's pilot: one trainer's worth of training tells how large updates get
         self.say("training a pilot")
         made = pilot(
@@ -128,6 +130,7 @@ class Market:
         )
         for finding in made.findings:
             note(f"the pilot: {finding}")
+        self.stage = Stage(self.contracts, self.accounts, self.store, self.say, self.money, made.model.size)
         self.stage.fund(
             {"task": describe(self.task), "training": asdict(schedule)},
             made.model,
@@ -277,13 +280,23 @@ def _shares(data: Samples, options: MarketOptions) -> list[Samples]:
     """Each seat's data. A copier has its partner's, seat 0; seat 1 gets as many rows as seat 0, to compare them by."""
     roles = _roles(options)
     own = [seat for seat, role in enumerate(roles) if role != Copier.role]
-    dealt = partition_dirichlet(data.labels.numpy(), len(own), options.alpha, options.seed)
+    dealt = partition_dirichlet(_strata(data.labels), len(own), options.alpha, options.seed)
     rows = dict(zip(own, dealt, strict=True))
     size = min(len(rows[0]), len(rows[1]))
     generator = np.random.default_rng(options.seed)
     for seat in (0, 1):
         rows[seat] = np.sort(generator.permutation(rows[seat])[:size])
     return [data.take(rows.get(seat, rows[0])) for seat in range(len(roles))]
+
+
+def _strata(labels: Tensor) -> npt.NDArray[np.int64]:
+    """What shares are dealt by: classes, or the tenths of a number that is to be learned; else all rows alike."""
+    if labels.dim() != 1:
+        return np.zeros(len(labels), dtype=np.int64)
+    numbers = labels.numpy()
+    if not labels.is_floating_point():
+        return numbers.astype(np.int64)
+    return np.searchsorted(np.quantile(numbers, np.linspace(0.1, 0.9, 9)), numbers)
 
 
 def _mean_gas(receipts: list[Any]) -> int:

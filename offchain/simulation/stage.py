@@ -19,6 +19,7 @@ from offchain.market.owner import Owner
 from offchain.market.public_rows import first_row, initial_row
 from offchain.market.terms import ProjectTerms, most_rows
 from offchain.market.trainer import Trainer
+from offchain.proving.parameters import TAIL
 from offchain.proving.srs import Srs
 from offchain.scoring.policy import PolicyTerms
 from offchain.simulation.money import Money, OwnToken
@@ -29,6 +30,11 @@ __all__ = ["BITS", "SRS_SIZE", "PlayedRound", "Stage"]
 BITS = 16
 SRS_SIZE = 1 << 17  # the least power of two that the range proof of 16-bit entries fits
 SPARE_FUNDS = 1  # so that nobody's balance is zero when it withdraws: a fresh one would cost more gas
+
+
+def powers_for(parameters: int) -> int:
+    """Of tau, for a model of so many parameters: a power of two."""
+    return max(SRS_SIZE, 1 << (parameters + 2 * TAIL - 1).bit_length())
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class PlayedRound:
 
 class Stage:
     """One project. accounts: deployer, owner, aggregator, then one a seat; `say` is told what is being waited for.
-    money: the reward token; without it, one made here.
+    money: the reward token; without it, one made here. parameters: of the model, if they are many.
     """
 
     def __init__(
@@ -52,13 +58,14 @@ class Stage:
         store: Store,
         say: Callable[[str], None] = lambda _: None,
         money: Money | None = None,
+        parameters: int = 0,
     ) -> None:
         self.contracts = contracts
         self.store = store
         self.say = say
         self.deployer, self._owner_account, self._aggregator_account, *self.seats = accounts
         say("loading the structured reference string")
-        self.srs = Srs.insecure_cached(SRS_SIZE)
+        self.srs = Srs.insecure_cached(powers_for(parameters))
         say("deploying the contracts")
         self.deployment = deploy(contracts, self.deployer, self.srs)
         self.money = money or OwnToken(contracts, self.deployer)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from offchain.errors import FatalError
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["PartitionError", "QuantiseError", "TaskError", "TrainingError", "VectorError"]
+from offchain.errors import FatalError, MeedError
+
+__all__ = ["PartitionError", "QuantiseError", "TaskError", "TrainingError", "VectorError", "failing"]
 
 
 class TaskError(FatalError, ValueError):
@@ -25,3 +28,14 @@ class QuantiseError(FatalError, ValueError):
 
 class PartitionError(FatalError, ValueError):
     """A data set can't be split as asked."""
+
+
+@contextmanager
+def failing(what: str) -> Iterator[None]:
+    """Whatever a user's own code raises inside becomes a TaskError that begins with `what`."""
+    try:
+        yield
+    except MeedError:
+        raise
+    except Exception as error:  # the code is a stranger to us: it may raise anything
+        raise TaskError(f"{what}: {type(error).__name__}: {error}") from error

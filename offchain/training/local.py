@@ -1,7 +1,7 @@
-"""A trainer's round: plain stochastic gradient descent from the global model, on its own data.
+"""A trainer's round: training from the global model, on its own data, as the task does it.
 
     start = the global model w, rounded to the module's types
-    local = start after `epochs` passes over the rows, in batches:  v <- momentum v + grad,  x <- x - rate v
+    local = start after `task.fit`, by default `epochs` passes of gradient descent (`descent.py`)
     update = local - start
 
 What leaves the machine is the update alone, and that only quantised and sealed. An entry that training doesn't touch
@@ -22,17 +22,17 @@ import math
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from offchain.training.errors import TrainingError
-from offchain.training.order import batches, deterministic
+from offchain.training.descent import Steps, rows_said
+from offchain.training.errors import TrainingError, failing
+from offchain.training.order import deterministic
 from offchain.training.statistics import calibrate, clipped, scaled
-from offchain.training.task import Samples, Task, failing
+from offchain.training.task import Samples, Task
 from offchain.training.vector import LOCAL, STATISTICS, load_vector, to_vector
 
 __all__ = ["evaluate", "initial_model", "ready", "train", "trained"]
 
-MAX_RATE = 2.0**32  # limit of the terms
 _REACH = 2.0**-10  # of a statistic's spread in a vector, before a pilot has told how large updates are
 
 Floats = npt.NDArray[np.float64]
@@ -95,35 +95,18 @@ def trained(
     momentum: float = 0.0,
 ) -> tuple[Floats, nn.Module]:
     """The update, float64[d], before its statistics are clipped, and the trained module. Raises as `train` does."""
-    if not (0 < learning_rate <= MAX_RATE and 0 <= momentum < 1 and epochs >= 1 and batch_size >= 1):
-        raise TrainingError(
-            "training needs a rate above 0 and at most 2^32, 0 <= momentum < 1, one or more epochs and rows in a batch"
-        )
+    steps = Steps(learning_rate, epochs, batch_size, seed, momentum)
     with deterministic(seed):
         module, layout = task.skeleton(), task.layout
         load_vector(module, model, layout)
         start = to_vector(module, layout)
-        module.train()
-        learned = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        optimiser = torch.optim.SGD(learned, lr=learning_rate, momentum=momentum)
-        for rows in batches(len(data), epochs, batch_size, seed):
-            features, labels = data.features[rows], data.labels[rows]
-            optimiser.zero_grad()
-            with failing(f"{task.name!r} fails on {_said(features, labels)}"):
-                loss = task.loss(module, features, labels)
-            if not isinstance(loss, Tensor) or loss.numel() != 1:
-                raise TrainingError(f"the loss of {task.name!r} isn't one number: take the mean over the rows")
-            if not torch.isfinite(loss):
-                raise TrainingError(
-                    "the loss isn't finite: take a smaller learning rate, or look for such values in the data"
-                )
-            with failing(f"the gradient of {task.name!r} can't be computed on {_said(features, labels)}"):
-                loss.backward()
-                optimiser.step()
+        with failing(f"training {task.name!r} fails"):
+            task.fit(module, data, steps)
         update = to_vector(module, layout) - start
     if not np.isfinite(update).all():
+        name = layout.name_at(int(np.flatnonzero(~np.isfinite(update))[0]))
         raise TrainingError(
-            "the update isn't finite: take a smaller learning rate, or look for such values in the data"
+            f"the update of {name} isn't finite: take a smaller learning rate, or look for such values in the data"
         )
     return update, module
 
@@ -151,14 +134,9 @@ def evaluate(
     """
     with deterministic(0), torch.no_grad():
         module = ready(task, model, own or data, recompute)
-        with failing(f"{task.name!r} can't be evaluated on {_said(data.features, data.labels)}"):
+        with failing(f"{task.name!r} can't be evaluated on {rows_said(data.features, data.labels)}"):
             loss = float(task.loss(module, data.features, data.labels))
             metric = float(task.metric(module, data.features, data.labels))
     if math.isnan(loss) or math.isnan(metric):
         raise TrainingError(f"the model can't be evaluated: loss {loss}, metric {metric}")
     return loss, metric
-
-
-def _said(features: Tensor, labels: Tensor) -> str:
-    one, other = (f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}" for tensor in (features, labels))
-    return f"{len(features)} rows (features {one}, labels {other})"

@@ -3,9 +3,10 @@
     @register
     class Churn(Task): ...
 
-A description comes from a stranger, so it can only choose among these and set their options. It never names code to
-load. It lists the tensors of the owner's module as well (`vector.py`): who makes the task of it compares them with its
-own, and takes no more of the list than the scales of statistics.
+or by where it is (`own.py`): `--task churn.py:Churn`. A description comes from a stranger, so it can only choose among
+these and set their options. It never names code to load. It lists the tensors of the owner's module as well
+(`vector.py`): who makes the task of it compares them with its own, and takes no more of the list than the scales of
+statistics.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any, TypeVar
 
 from offchain.training.bundled import BreastCancer, Digits, Wine
 from offchain.training.errors import TaskError
+from offchain.training.own import installed, is_location, load_task
 from offchain.training.public import PUBLIC_TASKS
 from offchain.training.tabular import Tabular
 from offchain.training.task import Task
 
-__all__ = ["describe", "make_task", "register", "task_from_description", "task_names"]
+__all__ = ["describe", "location_of", "make_task", "register", "task_from_description", "task_names", "use"]
 
 _TENSORS = "tensors"  # of a description: not a task's option
 
 _TASKS: dict[str, type[Task]] = {task.name: task for task in (Digits, BreastCancer, Wine, Tabular)}
 _TASKS |= PUBLIC_TASKS
+_LOCATIONS: dict[str, str] = {}  # of the user's own
 
 Class = TypeVar("Class", bound=type[Task])
 
@@ -39,6 +42,23 @@ def register(task: Class) -> Class:
     if _TASKS.setdefault(task.name, task) is not task:
         raise TaskError(f"there is a task {task.name!r} already; give yours another name")
     return task
+
+
+def use(task: str) -> str:
+    """The name of a task that may be a known one, or the location of a user's own, which is registered then.
+
+    Raises TaskError.
+    """
+    if not is_location(task):
+        return task
+    found = register(load_task(task))
+    _LOCATIONS[found.name] = task
+    return found.name
+
+
+def location_of(name: str) -> str | None:
+    """Where a task is that is the user's own."""
+    return _LOCATIONS.get(name)
 
 
 def make_task(name: str, **options: Any) -> Task:
@@ -86,8 +106,12 @@ def task_from_description(description: dict[str, Any], **local: Any) -> Task:
 
 
 def _known(name: Any) -> type[Task]:
+    if isinstance(name, str) and name not in _TASKS and (found := installed(name)) is not None:
+        _TASKS[name], _LOCATIONS[name] = found
     if not isinstance(name, str) or name not in _TASKS:
-        raise TaskError(f"no task {name!r}; there are: {', '.join(task_names())}")
+        raise TaskError(
+            f"no task {name!r}; there are: {', '.join(task_names())}; yours: --task FILE.py:CLASS, or task in settings"
+        )
     return _TASKS[name]
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from offchain.training.errors import failing
 from offchain.training.order import batches
-from offchain.training.task import Samples, Task, failing
+from offchain.training.task import Samples, Task
 from offchain.training.vector import STATISTICS, Layout, Spec, measure, norms
 
 __all__ = ["STATISTICS_PART", "calibrate", "clipped", "scaled"]

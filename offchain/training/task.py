@@ -20,6 +20,9 @@ normalisations are averaged beside them, with a small part of each update, or st
                                                 # hostile seats can falsify shared ones (docs/results.md)
     more_statistics = ("norm.running_var",)     # further buffers that are such; `*.running_var` would do too
 
+Training is plain stochastic gradient descent unless `fit` is overridden; whatever it does to the module, its learned
+parameters less those before are the update.
+
 Anything else - frozen parameters, masks, tables, counters, averages of weights - stays out, and is everywhere as the
 module is built from seed 0 (`vector.py`). So whatever `module()` draws must come from torch's generator.
 """
@@ -27,8 +30,7 @@ module is built from seed 0 (`vector.py`). So whatever `module()` draws must com
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,11 +39,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from offchain.errors import MeedError
-from offchain.training.errors import TaskError, VectorError
+from offchain.training.descent import Steps, descend
+from offchain.training.errors import TaskError, VectorError, failing
 from offchain.training.vector import Layout
 
-__all__ = ["MAX_PARAMETERS", "Dataset", "Samples", "Task", "failing", "mlp"]
+__all__ = ["MAX_PARAMETERS", "Dataset", "Samples", "Task", "mlp"]
 
 MAX_PARAMETERS = 1 << 27  # half of the largest SRS, and 512 MB
 
@@ -76,6 +78,13 @@ class Dataset:
 
     train: Samples
     test: Samples
+
+    @classmethod
+    def of(cls, features: Any, labels: Any, test_features: Any, test_labels: Any) -> Dataset:
+        """Of arrays, such as NumPy's, with a row each along the first axis. Raises TaskError."""
+        with failing("the data can't be made tensors"):
+            made = [torch.as_tensor(np.asarray(array)) for array in (features, labels, test_features, test_labels)]
+        return cls(Samples(*made[:2]), Samples(*made[2:]))
 
 
 class Task(ABC):
@@ -148,6 +157,10 @@ class Task(ABC):
     def has_layout(self) -> bool:
         return self._layout is not None
 
+    def fit(self, module: nn.Module, data: Samples, steps: Steps) -> None:
+        """Trains the module on the data, in place. Torch's generator is seeded, and torch has one thread."""
+        descend(self, module, data, steps)
+
     def loss(self, model: nn.Module, features: Tensor, labels: Tensor) -> Tensor:
         """Mean loss over the rows, a scalar that can be differentiated."""
         return nn.functional.cross_entropy(*_classified(model(features), labels))
@@ -171,17 +184,6 @@ class Task(ABC):
         Raises TaskError.
         """
         return cls(**{key: value for key, value in description.items() if key != "task"}, **local)
-
-
-@contextmanager
-def failing(what: str) -> Iterator[None]:
-    """Whatever a user's own code raises inside becomes a TaskError that begins with `what`."""
-    try:
-        yield
-    except MeedError:
-        raise
-    except Exception as error:  # the code is a stranger to us: it may raise anything
-        raise TaskError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def _classified(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

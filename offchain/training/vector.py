@@ -155,6 +155,14 @@ class Layout:
     def has_statistics(self) -> bool:
         return self.exponents.size > 0
 
+    def name_at(self, entry: int) -> str:
+        """The tensor that an entry of the vector is of."""
+        for spec in self.of_kind(LEARNED, STATISTICS):
+            if entry < spec.count:
+                return spec.name
+            entry -= spec.count
+        raise VectorError("no such entry")
+
     def of_kind(self, *kinds: str) -> list[Spec]:
         return [spec for spec in self.tensors if spec.kind in kinds]
 

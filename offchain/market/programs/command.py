@@ -46,8 +46,9 @@ class NodeCommand(ConnectedProviderCommand):
 
 
 def common_options(command: Command) -> Command:
-    """--config, --project, --store, --state."""
+    """--config, --project, --store, --state, --task."""
     for option in (
+        click.option("--task", help="A task of your own: FILE.py:CLASS or PACKAGE.MODULE:CLASS.", default=None),
         click.option("--state", help="Folder for what the program must not lose.", default=None),
         click.option("--store", multiple=True, help="Own store first, then others to read: a folder or a Kubo RPC."),
         click.option("--project", help="The project's address.", default=None),

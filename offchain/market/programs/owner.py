@@ -30,10 +30,11 @@ from offchain.market.trust import check_policy_of
 from offchain.storage.members import Place, What, grant, seal_model
 from offchain.storage.payload import model_to_bytes, task_from_bytes, task_to_bytes
 from offchain.storage.unixfs import cid_of
+from offchain.training.errors import failing
 from offchain.training.local import evaluate
 from offchain.training.pilot import pilot
 from offchain.training.registry import describe, make_task
-from offchain.training.task import Task, failing
+from offchain.training.task import Task
 
 __all__ = ["OwnerProgram", "create", "created"]
 

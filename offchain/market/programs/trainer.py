@@ -34,11 +34,12 @@ from offchain.scoring.policy import SHOWN, PolicyError
 from offchain.scoring.shown import has_shown, shown_by
 from offchain.storage.errors import PayloadError, SealingError, StoreError, TooLarge
 from offchain.storage.unixfs import cid_of
+from offchain.training.apart import Apart
 from offchain.training.errors import TaskError
-from offchain.training.local import initial_model
+from offchain.training.local import initial_model, train
 from offchain.training.privacy import Privacy
 from offchain.training.quantise import zero_residual
-from offchain.training.registry import task_from_description
+from offchain.training.registry import location_of, task_from_description
 from offchain.training.task import Samples, Task
 
 __all__ = ["TrainerProgram"]
@@ -87,6 +88,9 @@ class TrainerProgram(Program):
     def trainer(self) -> Trainer:
         """Raises the errors of `description`, TaskError if the task or its data don't fit."""
         around, settings, description = self.around, self.settings, self.description
+        described = description.task.get("task")
+        if settings.task and settings.task != described:
+            raise SettingsError(f"task: the project trains {described!r}, and {settings.task!r} is named here")
         with running_the_task("making the task"):
             task = task_from_description(description.task, **settings.task_options)
             size = task.layout.dimension
@@ -94,6 +98,7 @@ class TrainerProgram(Program):
             raise SettingsError(f"the task has {size} parameters here, the terms say {self.project.terms.dimension}")
         with running_the_task("reading the data"):
             data = _share(task, settings.share)
+        own = location_of(task.name)
         return self.kind(
             around.account,
             self.project,
@@ -106,7 +111,13 @@ class TrainerProgram(Program):
             key=self.key,
             transact=around.sender.transact,
             privacy=self.privacy,
+            run=train if own is None else Apart(own, self._most_seconds),
         )
+
+    @property
+    def _most_seconds(self) -> float:
+        """That a round's training may take."""
+        return self.settings.most_seconds or self.project.terms.collect_window / 2
 
     @cached_property
     def privacy(self) -> Privacy | None:
@@ -137,9 +148,7 @@ class TrainerProgram(Program):
         with running_the_task("reading the data"):
             for note in trainer.task.notes():
                 logger.warning("%s", note)
-        rehearsal = trainer.rehearse(
-            self._first_model(trainer.task), terms.rate, settings.most_seconds or terms.collect_window / 2
-        )
+        rehearsal = trainer.rehearse(self._first_model(trainer.task), terms.rate, self._most_seconds)
         clipped, lost = rehearsal.clipped_share, rehearsal.lost_share
         found = f"{clipped:.1%} of the update's entries are clipped, {lost:.1%} rounded to 0"
         logger.info("dry step: %.1f s of training; %s", rehearsal.seconds, found)

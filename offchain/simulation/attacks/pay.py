@@ -31,7 +31,7 @@ from offchain.simulation.attacks.attack import Attack, Floats, Knowledge, noise_
 
 __all__ = ["PAY", "STRATEGIES", "expected_pay", "surrogate"]
 
-WINDOW = 4  # past steps that are public rows by themselves
+WINDOW = 2  # past steps that are public rows by themselves (market/public_rows.py)
 MIXED = 4  # updates of others in a mixture
 UNKNOWN_COSINE = 0.5  # of honest updates, to a party that has one alone
 LARGEST = (1 << 15) - 1  # entry of an update

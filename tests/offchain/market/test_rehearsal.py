@@ -21,7 +21,7 @@ from offchain.market.journal import Journal
 from offchain.market.named import Tries
 from offchain.market.programs import setup
 from offchain.market.programs.trainer import TrainerProgram
-from offchain.market.settings import TrainerSettings
+from offchain.market.settings import TrainerSettings, load
 from offchain.market.terms import FIXED_ONE
 from offchain.market.trainer import Schedule, Trainer
 from offchain.proving.errors import SrsError
@@ -331,3 +331,54 @@ def test_rehearse__model_that_is_none__refused_for_good(program: Callable[..., T
 def test_settings__least_that_is_accepted__refused_below(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match="most_epochs: 1 or more; most_seconds: "):
         replace(TrainerSettings(), **settings)
+
+
+# --- a task of the user's own
+
+
+OWN = """
+import os
+from torch import nn
+from offchain.training.task import Dataset, Task
+import torch
+
+class Mine(Task):
+    name = "mine"
+    def module(self):
+        return nn.Linear(4, 2)
+    def load(self):
+        features = torch.eye(4).repeat(10, 1)
+        return Dataset.of(features, features[:, 0].long(), features, features[:, 0].long())
+    def fit(self, module, data, steps):
+        if os.environ.get("MEED_TEST_DIES"):
+            os._exit(7)
+        super().fit(module, data, steps)
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainerSettings:
+    """A trainer's settings, from a file, with a task that is in another beside it."""
+    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
+    monkeypatch.setattr(registry, "_LOCATIONS", {})
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "trainer.toml").write_text('task = "mine.py:Mine"\n')
+    return load(TrainerSettings, tmp_path / "trainer.toml", {})
+
+
+def test_rehearse__own_task__is_trained_in_a_process_of_its_own(
+    program: Callable[..., TrainerProgram], mine: TrainerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mine.task == "mine"
+    described = {"task": {"task": "mine"}, "training": {"epochs": 2, "batch_size": 8}}
+    program(settings=mine, described=described).rehearse(LOOK)
+    monkeypatch.setenv("MEED_TEST_DIES", "1")
+    with pytest.raises(TrainingError, match="training 'mine' ended with status 7"):
+        program(settings=mine, described=described).rehearse(LOOK)
+
+
+def test_rehearse__own_task_is_not_the_projects__refused(
+    program: Callable[..., TrainerProgram], mine: TrainerSettings
+) -> None:
+    with pytest.raises(SettingsError, match="the project trains 'small', and 'mine' is named here"):
+        program(settings=mine).rehearse(LOOK)

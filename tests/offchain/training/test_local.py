@@ -204,7 +204,7 @@ def test_train__last_step_diverges__raises() -> None:
 
     task = Small()
     data = dataclasses.replace(task.load().train, labels=torch.full((4,), 1e30, dtype=torch.float64))
-    with pytest.raises(TrainingError, match="the update isn't finite"):
+    with pytest.raises(TrainingError, match="the update of x isn't finite"):
         train(task, initial_model(task, 0), data, learning_rate=2.0**32, epochs=1, batch_size=4, seed=0)
 
 
