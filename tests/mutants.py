@@ -306,8 +306,8 @@ MUTANTS = (
     _other(
         "modules/consensus.vy",
         "consensus_policy/test_consensus_evaluate",
-        "unsafe_add(unsafe_add(count, 1), byzantine) >> 1",
-        "unsafe_add(count, 1) >> 1",
+        "unsafe_add(unsafe_add(stay, 1), byzantine) >> 1",
+        "unsafe_add(stay, 1) >> 1",
     ),
     _other(
         "modules/consensus.vy", "consensus_policy/test_consensus_evaluate", "max(0, unsafe_sub(alike, CHANCE))", "alike"
@@ -315,7 +315,7 @@ MUTANTS = (
     _other(
         "modules/consensus.vy",
         "consensus_policy/test_consensus_evaluate",
-        "min(self._count(kept), unsafe_add(byzantine, 1))",
+        "min(stay, unsafe_add(byzantine, 1))",
         "1",
     ),
     _other(
@@ -370,7 +370,31 @@ MUTANTS = (
     ),
     _other("modules/policies.vy", "escrow/test_settle_policy", "weight > ONE or ", ""),
     _other("modules/policies.vy", "escrow/test_settle_policy", "contribution >= MAX", "contribution > MAX"),
-    _other("modules/policies.vy", "escrow/test_settle_policy", " or (outcome.kept >> i) & 1 == 0", ""),
+    _other(
+        "modules/consensus.vy",
+        "consensus_policy/test_consensus_evaluate",
+        "(unsafe_mul(rising, falling), HALF)",
+        "(unsafe_mul(rising, falling), 0)",
+    ),
+    _other(
+        "modules/consensus.vy",
+        "consensus_policy/test_consensus_evaluate",
+        "LANE: constant(uint256) = 72",
+        "LANE: constant(uint256) = 64",
+    ),
+    _other(
+        "modules/consensus.vy",
+        "consensus_policy/test_consensus_evaluate",
+        "coordinates[j][1]), HALF)",
+        "coordinates[j][1]), 0)",
+    ),
+    _other(
+        "modules/consensus.vy",
+        "consensus_policy/test_consensus_evaluate",
+        "        sums[i] = sum\n        squares[i] = squared\n",
+        "        squares[i] = squared\n",
+    ),
+    _other("modules/policies.vy", "escrow/test_settle_policy", " and (outcome.kept >> i) & 1 == 0", " and False"),
     _other("modules/policies.vy", "escrow/test_settle_policy", "(weight | contribution) != 0", "weight != 0"),
     _other("modules/policies.vy", "escrow/test_settle_policy", "(weight | contribution) != 0", "contribution != 0"),
     _other("modules/policies.vy", "escrow/test_settle_policy", "outcome.next_rate > MAX_RATE or ", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offchain.experiments.ablation import ABLATION
 from offchain.experiments.buffers import BUFFERS
 from offchain.experiments.cost import COST
 from offchain.experiments.experiment import Experiment
@@ -23,6 +24,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ROBUSTNESS,
         MANIPULATION,
         SHOWN_EXPERIMENT,
+        ABLATION,
         STABILITY,
         QUANTISATION,
         BUFFERS,

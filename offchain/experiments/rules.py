@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from offchain.scoring.constants import NUMBERS, Numbers
 from offchain.scoring.policy import ONE, SHOWN, WITH_PUBLIC_ROWS, PolicyTerms, evaluate
 from offchain.scoring.robust.rules import ROBUST_RULES
 from offchain.scoring.shown import NOTHING
@@ -54,20 +55,29 @@ class Decision:
 Rule = Callable[[RoundView], Decision]
 
 
-def rule(name: str, byzantine: int, *, public: bool = True, reference: bool = False, **terms: int) -> Rule:
+def rule(
+    name: str,
+    byzantine: int,
+    *,
+    public: bool = True,
+    reference: bool = False,
+    numbers: Numbers = NUMBERS,
+    **terms: int,
+) -> Rule:
     """By name: a policy (with the public rows, if it takes them and `public`), a rival or a robust rule. A policy may
     remember: what this returns is for the rounds of one project, in order.
 
-    With `reference` the owner's row judges, where there is one. `terms` are further fields of a policy's terms.
+    With `reference` the owner's row judges, where there is one. `numbers` are a policy's constants, `terms` further
+    fields of its terms.
     """
     if name in (*POLICIES, SHOWN):
-        return _policy(PolicyTerms(name, byzantine, **terms), public and name in WITH_PUBLIC_ROWS, reference)
+        return _policy(PolicyTerms(name, byzantine, **terms), public and name in WITH_PUBLIC_ROWS, reference, numbers)
     if name in RIVALS:
         return _rival(RIVALS[name])
     return _robust(name, byzantine)
 
 
-def _policy(terms: PolicyTerms, public: bool, reference: bool) -> Rule:
+def _policy(terms: PolicyTerms, public: bool, reference: bool, numbers: Numbers) -> Rule:
     memory = NOTHING
 
     def decide(view: RoundView) -> Decision:
@@ -77,7 +87,7 @@ def _policy(terms: PolicyTerms, public: bool, reference: bool) -> Rule:
         judges = int(reference and view.reference is not None)
         if reference and view.reference is not None:
             gram = [*(view.reference if public else view.reference[: 1 + n]), *gram]
-        outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges), memory=memory)
+        outcome = evaluate(judges + n, gram, terms, ONE, has_reference=bool(judges), memory=memory, numbers=numbers)
         memory = outcome.memory
         weights = np.array(outcome.weights[judges:], dtype=np.float64)
         shares = _shares(np.array([float(c) for c in outcome.contributions[judges:]]))

@@ -46,17 +46,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isqrt
 
+from offchain.scoring.constants import NUMBERS, ONE, Numbers
 from offchain.scoring.factors import Factors
 
-__all__ = ["LOADING_CAP", "consensus"]
-
-ONE = 1 << 32
-LOADING_CAP = 99 * ONE // 100  # keeps the part that is error, and what is divided by it, away from 0
-REFINEMENTS = 2
-CHANCE = 2 * ONE // 9  # what errors of honest rows are correlated by
-MOST_WORTH = 3  # times the (f+1)-th largest
-LEAST_EXPLAINED = 20  # rho_0^2 of a reference is at least 1 / 20
-NEWS_MARGIN = 4  # rows with a quarter of the typical row's news, or more, lose nothing
+__all__ = ["consensus"]
 
 
 def consensus(
@@ -66,6 +59,7 @@ def consensus(
     byzantine: int,
     coordinates: Sequence[Sequence[int]] | None,
     has_reference: bool = False,
+    numbers: Numbers = NUMBERS,
 ) -> tuple[list[int], list[int], list[int], list[Factors | None]]:
     """Kept rows, and weights, contributions and what they are made of, of all rows.
 
@@ -78,28 +72,36 @@ def consensus(
         kept = [i for i in live if cosines[0][i] > 0]
         if len(kept) <= byzantine:  # an owner could remove all others for a seat of its own
             return [], [0] * len(norms), [0] * len(norms), [None] * len(norms)
-        loadings = _judged(cosines, kept)
-        shared = _errors(cosines, kept, loadings)[1]
+        loadings = _judged(cosines, kept, numbers)
+        shared = _errors(cosines, kept, loadings, numbers)[1]
     else:
         kept = _keep(cosines, live, byzantine)
-        loadings, shared = _fit(cosines, kept, live)
+        loadings, shared = _fit(cosines, kept, live, numbers)
     clip = _median([norms[i] for i in kept])
-    news = _news(cosines, coordinates, kept, live, byzantine) if coordinates is not None else dict.fromkeys(kept, ONE)
-    worth = {i: (loadings[i] * loadings[i] >> 32) ** 2 for i in kept}
-    most = MOST_WORTH * sorted(worth.values())[max(0, len(kept) - 1 - byzantine)]
+    news = dict.fromkeys(kept, ONE)
+    if coordinates is not None:
+        news = _news(cosines, coordinates, kept, live, byzantine, numbers)
+    explained = {i: loadings[i] * loadings[i] >> 32 for i in kept}
+    worth = {i: part * (part if numbers.worth_power == 4 else ONE) for i, part in explained.items()}
+    most = numbers.most_worth * sorted(worth.values())[max(0, len(kept) - 1 - byzantine)]
     weights, contributions = [0] * len(norms), [0] * len(norms)
     factors: list[Factors | None] = [None] * len(norms)
     for i in kept:
         weights[i] = (min(ONE, (clip << 32) // norms[i]) << 32) // shared[i]
         size = min(ONE, (norms[i] << 33) // clip)
-        voices = shared[i] * isqrt(shared[i] << 32) >> 32
+        voices = shared[i] * isqrt(shared[i] << 32) >> 32 if numbers.voices_halves == 3 else shared[i]
         contributions[i] = (min(worth[i], most) * news[i] >> 32) * size // voices
         factors[i] = Factors(loadings[i], worth[i], most, voices, news[i], size)
     return kept, weights, contributions, factors
 
 
 def _news(
-    cosines: list[list[int]], coordinates: Sequence[Sequence[int]], kept: list[int], live: list[int], byzantine: int
+    cosines: list[list[int]],
+    coordinates: Sequence[Sequence[int]],
+    kept: list[int],
+    live: list[int],
+    byzantine: int,
+    numbers: Numbers,
 ) -> dict[int, int]:
     """Of kept rows, 0 .. ONE."""
     lengths = {i: isqrt(max(0, ONE * ONE - sum(x * x for x in coordinates[i]))) for i in live}
@@ -115,14 +117,15 @@ def _news(
                 own.append(common if left >= 0 else -common)
         own = sorted(own, key=lambda y: (abs(y), y < 0))[: len(own) - byzantine]
         # sum (y - 3/4 mean)^2
-        variety[i] = sum(y * y for y in own) - 15 * sum(own) ** 2 // (16 * len(own))
+        variety[i] = sum(y * y for y in own) - numbers.news_mean_sixteenths * sum(own) ** 2 // (16 * len(own))
     usual = _typical(list(variety.values()), byzantine)
     if usual == 0:  # rows that are all alike say nothing of each other
         return dict.fromkeys(kept, ONE)
     news = {}
     for i in kept:
-        square = min(ONE, NEWS_MARGIN * (variety[i] << 32) // usual) ** 2 >> 32
-        news[i] = (square * square >> 32) * square >> 32
+        square = news[i] = min(ONE, numbers.news_margin * (variety[i] << 32) // usual) ** 2 >> 32
+        for _ in range(numbers.news_power // 2 - 1):
+            news[i] = news[i] * square >> 32
     return news
 
 
@@ -137,26 +140,29 @@ def _keep(cosines: list[list[int]], live: list[int], byzantine: int) -> list[int
     return sorted(i for place, i in enumerate(ranking) if place < safe or 2 * sums[i] >= half)
 
 
-def _fit(cosines: list[list[int]], kept: list[int], live: list[int]) -> tuple[dict[int, int], dict[int, int]]:
+def _fit(
+    cosines: list[list[int]], kept: list[int], live: list[int], numbers: Numbers
+) -> tuple[dict[int, int], dict[int, int]]:
     """Loadings rho_i and the shares D_i, at least ONE, of kept rows."""
     medians = {i: max(0, _median([cosines[i][j] for j in live if j != i])) for i in kept}
     root = isqrt(max(1, _median(list(medians.values()))) << 32)
-    loadings = {i: min(LOADING_CAP, (medians[i] << 32) // root) for i in kept}
-    for _ in range(REFINEMENTS):
-        related, shared = _errors(cosines, kept, loadings)
-        loadings = {i: _refined(cosines[i], i, related[i], shared, loadings) for i in kept}
-    return loadings, _errors(cosines, kept, loadings)[1]
+    cap = numbers.loading_cap
+    loadings = {i: min(cap, (medians[i] << 32) // root) for i in kept}
+    for _ in range(numbers.refinements):
+        related, shared = _errors(cosines, kept, loadings, numbers)
+        loadings = {i: min(cap, _refined(cosines[i], i, related[i], shared, loadings)) for i in kept}
+    return loadings, _errors(cosines, kept, loadings, numbers)[1]
 
 
-def _judged(cosines: list[list[int]], kept: list[int]) -> dict[int, int]:
+def _judged(cosines: list[list[int]], kept: list[int], numbers: Numbers) -> dict[int, int]:
     """Loadings of kept rows by their cosines with row 0, the reference."""
     judge = cosines[0]
     pairs = [(i, j) for i in kept for j in kept if i < j]
     above = sum(judge[i] * judge[j] * max(0, cosines[i][j]) for i, j in pairs)
     below = sum(cosines[i][j] ** 2 for i, j in pairs)
     explained = (above << 32) // below if below else ONE * ONE  # rho_0^2, 2^64 = 1.0
-    root = isqrt(min(ONE * ONE, max(ONE * ONE // LEAST_EXPLAINED, explained)))
-    return {i: min(LOADING_CAP, (judge[i] << 32) // root) for i in kept}
+    root = isqrt(min(ONE * ONE, max(ONE * ONE // numbers.least_explained, explained)))
+    return {i: min(numbers.loading_cap, (judge[i] << 32) // root) for i in kept}
 
 
 def _refined(
@@ -168,18 +174,18 @@ def _refined(
             weight = ((ONE - related[j]) << 32) // shared[j]
             above += weight * cosines[j] * loading
             below += weight * loading * loading
-    return min(LOADING_CAP, (above << 32) // below) if above > 0 else 0
+    return (above << 32) // below if above > 0 else 0
 
 
 def _errors(
-    cosines: list[list[int]], kept: list[int], loadings: dict[int, int]
+    cosines: list[list[int]], kept: list[int], loadings: dict[int, int], numbers: Numbers
 ) -> tuple[dict[int, dict[int, int]], dict[int, int]]:
     """Correlations s_ij of errors beyond chance, 0 .. ONE, and D_i."""
     error = {i: isqrt(ONE * ONE - loadings[i] * loadings[i]) for i in kept}
 
     def alike(i: int, j: int) -> int:
         above = max(0, (cosines[i][j] << 32) - loadings[i] * loadings[j])
-        return min(ONE, 9 * max(0, (above << 32) // (error[i] * error[j]) - CHANCE) // 7)
+        return min(ONE, 9 * max(0, (above << 32) // (error[i] * error[j]) - numbers.chance) // 7)
 
     related = {i: {j: alike(i, j) for j in kept if j != i} for i in kept}
     totals = {i: sum(related[i].values()) for i in kept}

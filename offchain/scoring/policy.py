@@ -32,6 +32,7 @@ from eth_abi import encode as abi_encode
 
 from offchain.errors import FatalError
 from offchain.scoring.consensus import consensus
+from offchain.scoring.constants import NUMBERS, Numbers
 from offchain.scoring.factors import Factors, Showing
 from offchain.scoring.shown import NOTHING, WORDS, capped
 
@@ -172,13 +173,15 @@ def evaluate(
     seats: int | None = None,
     has_reference: bool = False,
     memory: Sequence[int] = NOTHING,
+    numbers: Numbers = NUMBERS,
 ) -> Outcome:
     """The outcome of a round.
 
     `gram` is the upper triangle row by row, rows (rows + 1) / 2 integers, as on the wire; for consensus and shown it
     may have up to three more rows, the public ones, which come last, and the first may be a reference. `rate` is the
     round's learning rate, fixed point. `seats` is the mask over seats whose rows they are, the first ones if None.
-    `memory` is what the last evaluation of the project answered. Raises PolicyError for wrong sizes or rates, or a
+    `memory` is what the last evaluation of the project answered; `numbers` are others than the contract's for
+    experiments. Raises PolicyError for wrong sizes or rates, or a
     reference that the rule doesn't know, NotAGramMatrixError where Cauchy-Schwarz or a bound is broken.
     """
     if not 1 <= rows <= MAX_ROWS:
@@ -210,7 +213,9 @@ def evaluate(
     factors: list[Factors | None] = []
     if terms.rule in WITH_PUBLIC_ROWS:
         coordinates = _coordinates(products, norms) if all_rows > rows else None
-        kept, weights, contributions, factors = consensus(cosines, norms, live, byzantine, coordinates, has_reference)
+        kept, weights, contributions, factors = consensus(
+            cosines, norms, live, byzantine, coordinates, has_reference, numbers
+        )
         if not kept:  # nobody goes where the reference does
             return nothing
     else:

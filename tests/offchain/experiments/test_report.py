@@ -30,6 +30,7 @@ CELLS: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "shown": [{"setting": "same", "attack": "repeat-first", "seed": 0}],
+    "ablation": [{"setting": "same", "variant": "chance", "attack": "masked", "seats": 1, "seed": 0}],
     "stability": [{"setting": "size", "pay": "consensus", "seed": 0}],
     "quantisation": [{"task": "wine", "seed": 0}],
     "buffers": [{"norm": "first", "inputs": "0 to 255", "statistics": "shared", "setting": "same", "seed": 0}],
