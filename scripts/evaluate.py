@@ -23,7 +23,7 @@ from offchain.training.tabular import Tabular
     "--predictions", type=click.Path(dir_okay=False, path_type=Path), help="A CSV file to write, for a table."
 )
 @click.option("--task", "own", help="The model's task, if it is your own: FILE.py:CLASS or PACKAGE.MODULE:CLASS.")
-def cli(model_file: Path, data: str | None, predictions: Path | None, own: str | None) -> None:
+def cli(model_file: Path, data: str | None, predictions: Path | None, own: str | None = None) -> None:
     """Loss and metric of a model that `ape run model` has written: on all rows of the file DATA if its task is a table,
     else on the test rows that come with the task. Needs no chain.
     """

@@ -121,7 +121,7 @@ def cli(
     reward: str,
     token: str | None,
     holder: str | None,
-    own: str | None,
+    own: str | None = None,
     **chosen: Any,
 ) -> None:
     """Plays a whole market on one machine: real contracts, training and proofs.

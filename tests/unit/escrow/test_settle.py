@@ -371,8 +371,8 @@ def test_settle__verifier__is_asked_about_these_very_arguments(
 def test_settle__more_bytes_than_the_widest_proof_has__reverts(scoring: ProjectDriver) -> None:
     scoring.answer([1, 1, 1, 1])
     with ape.reverts():
-        scoring.settle(proof=empty_proof(4).ljust(961 * 32 + 1, b"\0"))
-    scoring.settle(proof=empty_proof(4).ljust(961 * 32, b"\0"))  # what comes behind it is not read
+        scoring.settle(proof=empty_proof(4).ljust(847 * 32 + 1, b"\0"))
+    scoring.settle(proof=empty_proof(4).ljust(847 * 32, b"\0"))  # what comes behind it is not read
 
 
 # --- deliveries
