@@ -22,16 +22,23 @@ SHAPES = [
     (3, 0, 0, False),
     (5, 0, 1, False),
     (6, 3, 1, True),
-    (10, 4, 3, False),
-    (3, 6, 0, False),
-    (16, 6, 6, False),
+    (10, 2, 3, False),
+    (3, 3, 0, False),
+    (16, 3, 6, False),
     (31, 1, 14, False),
     (31, 1, 0, True),
     (32, 0, 14, False),
-    (32, 6, 14, False),
+    (32, 3, 14, False),
 ]
 # what intervals can't show, with why it holds
-ARGUED = {"unsafe_sub(alive, live & 1)": "`alive` counts the bits of `live`"}
+PACKED = "a product of words with lanes, modulo 2^256 on purpose: its third lane is read (modules/consensus.vy)"
+ARGUED = {
+    "unsafe_sub(alive, live & 1)": "`alive` counts the bits of `live`",
+    "unsafe_mul(rising, falling)": PACKED,
+    "unsafe_add(unsafe_mul(rising, falling), HALF)": PACKED,
+    "unsafe_mul(rising, coordinates[j][1])": PACKED,
+    "unsafe_add(unsafe_mul(rising, coordinates[j][1]), HALF)": PACKED,
+}
 
 
 def gram(rows: int, width: int) -> list[Interval]:
