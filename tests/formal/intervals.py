@@ -401,7 +401,7 @@ def _binary(op: Any, left: Interval, right: Interval, kind: Any) -> Interval:
         return a**c, b**d
     elif isinstance(op, vy.LShift):
         if a < 0:  # bits beyond the sign are shifted out
-            fits = -(WORD >> 1) <= a << d and b << d < WORD >> 1
+            fits = a << d >= -(WORD >> 1) and b << d < WORD >> 1
             return (a << d, b << d) if fits else (-(WORD >> 1), (WORD >> 1) - 1)
         return (a << c, b << d) if b << d < WORD else (0, WORD - 1)
     elif isinstance(op, vy.RShift):
