@@ -17,7 +17,11 @@ ROUNDS = 3
 
 
 @pytest.mark.parametrize(
-    ("location", "rate", "least"), [("flower.py:Tumours", 0.1, 0.85), ("estimator.py:Digits", 0.05, 0.75)]
+    ("location", "rate", "least"),
+    [
+        ("flower.py:Tumours", 0.1, 0.85),
+        pytest.param("estimator.py:Digits", 0.05, 0.75, marks=pytest.mark.slow),
+    ],
 )
 def test_market__task_of_a_users_file__learns_and_pays(
     location: str, rate: float, least: float, project: Any, accounts: Any, tmp_path: Path, monkeypatch: Any

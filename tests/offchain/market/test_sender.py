@@ -22,7 +22,7 @@ from offchain.market.sender import Sender
 def by_hand(chain: Any, token: Any) -> Iterator[Any]:
     """The provider of a chain on which nothing is mined until `mine`."""
     provider = chain.provider
-    chain.mine(3)  # Anvil knows no states of blocks from before a snapshot that was gone back to
+    chain.mine(64)  # as far as is looked back: Anvil knows no states from before a snapshot that was gone back to
     provider.make_request("evm_setAutomine", [False])
     yield provider
     provider.make_request("anvil_dropAllTransactions", [])  # what waits is valid again once the chain is put back
