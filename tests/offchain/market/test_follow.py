@@ -514,6 +514,7 @@ def test_keep__another_beginning__reads_from_there(blocks: Chain, journal: Journ
     follower = restarted(blocks, journal, since=1)
     follower.follow()
     assert numbers(follower) == [2, 3, 3]
+    assert numbers(restarted(blocks, journal, since=1)) == [2, 3, 3]  # what the first run kept is gone
 
 
 def test_keep__another_escrow__nothing_is_believed(blocks: Chain, journal: Journal) -> None:
