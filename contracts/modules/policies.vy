@@ -7,7 +7,7 @@
 from ..interfaces import IPolicy
 
 MAX_ROWS: constant(uint256) = 32
-MAX_GRAM: constant(uint256) = 820     # entries of a matrix of 64 rows, as verifiers take them
+MAX_GRAM: constant(uint256) = 820     # entries of a matrix of 40 rows, as verifiers take them
 ONE: constant(uint256) = 2**32         # 1.0 of weights and rates
 MAX_CONTRIBUTION: constant(uint256) = 2**150  # exclusive: 32 of them times a reward below 2^96 fit 256 bits
 MAX_RATE: constant(uint256) = 2**64 - 1

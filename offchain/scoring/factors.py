@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from offchain.scoring.constants import ONE
+
 if TYPE_CHECKING:
     from offchain.scoring.policy import Outcome
 
 __all__ = ["Factors", "Showing", "why"]
-
-ONE = 1 << 32
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from eth_abi import encode as abi_encode
 
 from offchain.errors import FatalError
 from offchain.scoring.consensus import consensus
-from offchain.scoring.constants import NUMBERS, Numbers
+from offchain.scoring.constants import NUMBERS, ONE, Numbers
 from offchain.scoring.factors import Factors, Showing
 from offchain.scoring.shown import NOTHING, WORDS, capped
 
@@ -56,7 +56,6 @@ __all__ = [
     "shares",
 ]
 
-ONE = 1 << 32
 MAX_ROWS = 32  # of a round: its seats
 MAX_PUBLIC = 3  # further rows: the last two aggregates, and the sum of all that was public before them
 MAX_ENTRY = 1 << 80  # exclusive, of |G|

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from offchain.scoring.constants import ONE
 from offchain.scoring.factors import Showing
 
 __all__ = ["NOTHING", "WORDS", "average_of", "capped", "has_shown", "shown_by"]
 
-ONE = 1 << 32
 WORDS = 8
 NOTHING = (0,) * WORDS  # what is remembered at first
 MAX_SHARE = ONE - 1

@@ -29,6 +29,7 @@ __all__ = ["evaluate_many", "train_many"]
 Floats = npt.NDArray[np.float64]
 
 _LOGITS = 1 << 22  # of an evaluation at once: 16 MB
+_PLAIN = ("fit", "loss", "metric", "measure")  # of a task: done here in their own way
 
 
 @one_thread()
@@ -100,8 +101,8 @@ def evaluate_many(task: Task, models: Floats, data: Samples) -> tuple[Floats, Fl
 
 def _module_function(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
     """(vector [d], features [rows, ...]) -> logits [rows, classes]."""
-    if type(task).loss is not Task.loss or type(task).metric is not Task.metric:
-        raise TaskError(f"{task.name} has a loss or a metric of its own: it can't be trained in batches of models")
+    if own := [name for name in _PLAIN if getattr(type(task), name) is not getattr(Task, name)]:
+        raise TaskError(f"{task.name} has a {own[0]} of its own: it can't be trained in batches of models")
     module = task.skeleton()
     if any(True for _ in module.buffers()) or any(isinstance(part, nn.Dropout) for part in module.modules()):
         raise TaskError(f"the module of {task.name} holds more than parameters: it can't be trained in batches")

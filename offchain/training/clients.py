@@ -34,7 +34,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from offchain.training.descent import Steps
 from offchain.training.errors import TaskError, TrainingError, failing
@@ -119,17 +119,10 @@ class ClientTask(Task):
             raise TrainingError(f"fit of {self.name!r} gives arrays, how many rows it used, and metrics")
         arrays.put(answer[0])
 
-    def loss(self, model: nn.Module, features: Tensor, labels: Tensor) -> Tensor:
-        """As the client evaluates it."""
-        return torch.tensor(self._evaluated(model, features, labels)[0], dtype=torch.float64)
-
-    def metric(self, model: nn.Module, features: Tensor, labels: Tensor) -> float:
-        """As the client evaluates it."""
-        return self._evaluated(model, features, labels)[1]
-
-    def _evaluated(self, model: nn.Module, features: Tensor, labels: Tensor) -> tuple[float, float]:
+    def measure(self, model: nn.Module, data: Samples) -> tuple[float, float]:
+        """As the client evaluates it, once."""
         with failing(f"evaluate of {self.name!r} fails"), _seeded(0):
-            loss, _, metrics = self.client(features.numpy(), labels.numpy()).evaluate(_of(model).arrays(), {})
+            loss, _, metrics = self._client(data).evaluate(_of(model).arrays(), {})
             if self.metric_name not in metrics:
                 raise TaskError(
                     f"evaluate of {self.name!r} says {', '.join(map(str, metrics)) or 'no metrics'}; "

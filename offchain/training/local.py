@@ -135,8 +135,7 @@ def evaluate(
     with deterministic(0), torch.no_grad():
         module = ready(task, model, own or data, recompute)
         with failing(f"{task.name!r} can't be evaluated on {rows_said(data.features, data.labels)}"):
-            loss = float(task.loss(module, data.features, data.labels))
-            metric = float(task.metric(module, data.features, data.labels))
+            loss, metric = task.measure(module, data)
     if math.isnan(loss) or math.isnan(metric):
         raise TrainingError(f"the model can't be evaluated: loss {loss}, metric {metric}")
     return loss, metric

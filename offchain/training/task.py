@@ -170,6 +170,11 @@ class Task(ABC):
         outputs, classes = _classified(model(features), labels)
         return float((outputs.argmax(dim=1) == classes).double().mean())
 
+    def measure(self, model: nn.Module, data: Samples) -> tuple[float, float]:
+        """Loss and metric on these rows."""
+        loss = float(self.loss(model, data.features, data.labels))
+        return loss, float(self.metric(model, data.features, data.labels))
+
     def describe(self) -> dict[str, Any]:
         """What others need to make the same task, as JSON:
 

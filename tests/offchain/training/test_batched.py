@@ -65,6 +65,13 @@ def test_evaluate_many__module_with_buffers__is_refused(digits_data):
         evaluate_many(_Normalised(), np.zeros((1, 30)), digits_data.test)
 
 
+@pytest.mark.parametrize("own", ["fit", "loss", "metric", "measure"])
+def test_evaluate_many__task_does_it_in_its_own_way__is_refused(digits_data, own):
+    task = type("Own", (Digits,), {own: lambda *arguments: None})()
+    with pytest.raises(TaskError, match=f"has a {own} of its own"):
+        evaluate_many(task, np.zeros((1, 30)), digits_data.test)
+
+
 class _Adapted(Digits):
     """A frozen first layer."""
 

@@ -34,6 +34,7 @@ class Told:
         return self.fitted(parameters) if callable(self.fitted) else self.fitted
 
     def evaluate(self, parameters: list[Any], config: dict[str, Any]) -> Any:
+        self.asked.append(parameters)
         return float(np.sum(parameters[0])), 7, {"accuracy": 0.25, "f1": 0.75}
 
 
@@ -132,6 +133,7 @@ def test_evaluate__client__its_loss_and_the_metric_that_the_task_names() -> None
     task = ToldTask([np.array([1.0, 2.0])])
     model = initial_model(task, 0)
     assert evaluate(task, model, task.load().test) == (3, 0.25)
+    assert len(task.asked) == 1
     task.metric_name = "f1"  # type: ignore[misc]
     assert evaluate(task, model, task.load().test) == (3, 0.75)
     task.metric_name = "auc"  # type: ignore[misc]
